@@ -1,0 +1,1 @@
+//! The control plane: main Gateway, REST, calls, permissions and the directory.

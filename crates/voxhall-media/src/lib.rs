@@ -1,0 +1,1 @@
+//! Opus, audio containers, signals, jitter buffer and mixer; knows nothing of calls.

@@ -1,0 +1,1 @@
+//! The media node: voice-gateway sessions and rooms over voxhall-sfu.

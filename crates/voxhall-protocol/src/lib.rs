@@ -1,0 +1,1 @@
+//! The messages of the main Gateway, the voice gateway and REST as types; knows the wire, holds no state.

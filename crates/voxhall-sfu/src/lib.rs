@@ -1,0 +1,1 @@
+//! Rooms, members and packet forwarding: a sans-IO core and the worker thread that drives it.

@@ -1,0 +1,1 @@
+//! The versioned key-value store with watch that carries live state, in memory or shared.

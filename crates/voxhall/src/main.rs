@@ -1,0 +1,3 @@
+//! The voxhall program: configuration, wiring and command line.
+
+fn main() {}
