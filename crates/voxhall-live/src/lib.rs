@@ -1,1 +1,250 @@
 //! The records of live state that control plane and media nodes share through the switchboard.
+//!
+//! | key | record | written by | watched by |
+//! |---|---|---|---|
+//! | `node.<node>` | [`NodeRecord`] | the node, with a time to live | control |
+//! | `call.<channel>` | [`CallRecord`] | control | control, nodes |
+//! | `voice.<user>.<guild or 0>` | [`VoiceRecord`] | control | control |
+//! | `ticket.<node>.<channel>.<user>` | [`TicketRecord`] | control | control, the node |
+//! | `link.<node>.<channel>.<user>` | [`LinkRecord`] | the node | control |
+//!
+//! A bot has one voice state per guild, so its key names the guild; a user account has one in all, so its key ends
+//! in `0`. The order of writes is the order of events: a join writes `call`, then `voice`, then `ticket`.
+
+use serde::{Deserialize, Serialize};
+use voxhall_protocol::ids::{ChannelId, GuildId, MessageId, UserId};
+
+/// Names one media node; unique in a deployment, safe in a key (letters, digits, `-`).
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct NodeId(pub String);
+
+/// A media node that takes calls.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeRecord {
+    /// `host[:port]` of its voice gateway, as clients must dial it.
+    pub endpoint: String,
+    /// The region it serves.
+    pub region: String,
+    /// Members on it now; placement prefers the least loaded.
+    pub members: u64,
+    /// It finishes what it carries and takes nothing new.
+    pub draining: bool,
+}
+
+/// A call: a room that lives on one node from the first join to the last leave.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallRecord {
+    /// The voice channel or private channel.
+    pub channel_id: ChannelId,
+    /// The guild; `None` for a private call.
+    pub guild_id: Option<GuildId>,
+    /// Where it lives.
+    pub node: NodeId,
+    /// Where clients dial it.
+    pub endpoint: String,
+    /// The region it was placed in.
+    pub region: String,
+    /// 32 hex digits; the same for every member.
+    pub media_session_id: String,
+    /// What a private call adds.
+    pub private: Option<PrivateCall>,
+}
+
+/// The part of a call that only private calls have.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PrivateCall {
+    /// The type-3 message that stands for the call.
+    pub message_id: MessageId,
+    /// Who began it.
+    pub caller: UserId,
+    /// Everyone who ever joined; grows only, newest first.
+    pub participants: Vec<UserId>,
+    /// Who is being rung now.
+    pub ringing: Vec<UserId>,
+    /// Unix milliseconds of its end, written just before the record is deleted.
+    pub ended_at_ms: Option<u64>,
+}
+
+/// One voice state: who is in which room, with which flags.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VoiceRecord {
+    /// Whose state it is.
+    pub user_id: UserId,
+    /// The guild of the room; `None` in a private call.
+    pub guild_id: Option<GuildId>,
+    /// The room; `None` in the last write before the record is deleted.
+    pub channel_id: Option<ChannelId>,
+    /// The main-Gateway session that owns it.
+    pub session_id: String,
+    /// Muted by a moderator.
+    pub mute: bool,
+    /// Deafened by a moderator.
+    pub deaf: bool,
+    /// Muted by the user.
+    pub self_mute: bool,
+    /// Deafened by the user.
+    pub self_deaf: bool,
+    /// Camera on.
+    pub self_video: bool,
+    /// Shares a screen.
+    pub self_stream: bool,
+    /// May not speak: no SPEAK permission, or audience of a stage.
+    pub suppress: bool,
+    /// Flags of op 4 (clips), relayed by the voice gateway's op 18.
+    pub flags: u64,
+    /// ISO 8601 time of a raised hand in a stage.
+    pub request_to_speak_timestamp: Option<String>,
+    /// Unix milliseconds of the join.
+    pub connected_at_ms: u64,
+}
+
+/// The right of one user to connect to one room, and what may be done there.
+///
+/// A ticket with a new `token` replaces the voice connection (VOICE_SERVER_UPDATE follows from that write). A write
+/// with the same token only changes what the member may do. Deleting it ends the connection with `ended`'s code, or
+/// 4014 where no such write came before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TicketRecord {
+    /// Who may connect.
+    pub user_id: UserId,
+    /// The main-Gateway session it belongs to.
+    pub session_id: String,
+    /// What Identify must bring: 16 hex digits.
+    pub token: String,
+    /// What Identify must name: guild id, private channel id or a stream's id.
+    pub server_id: u64,
+    /// The room.
+    pub channel_id: ChannelId,
+    /// `None` in private calls.
+    pub guild_id: Option<GuildId>,
+    /// Where to dial: `host[:port]`.
+    pub endpoint: String,
+    /// What the member may do.
+    pub permissions: MediaPermissions,
+    /// Flags of op 4, for op 18.
+    pub flags: u64,
+    /// Set in the last write before the ticket is deleted: why the connection ends.
+    pub ended: Option<TicketEnd>,
+}
+
+/// What a member may do with media.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MediaPermissions {
+    /// Audio is forwarded: not muted, not suppressed.
+    pub speak: bool,
+    /// Video is forwarded.
+    pub video: bool,
+    /// Receives media: not deafened.
+    pub hear: bool,
+    /// The priority bit of Speaking is passed on.
+    pub priority: bool,
+}
+
+/// Why a ticket ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TicketEnd {
+    /// This member left, was moved or disconnected: voice close 4014.
+    Disconnected,
+    /// The whole room ends or moves: voice close 4022.
+    CallTerminated,
+    /// A newer ticket of the same member replaces it: voice close 4006.
+    Superseded,
+}
+
+/// What a node knows of one member's voice connection.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkRecord {
+    /// The token it was identified with.
+    pub token: String,
+    /// Where the connection stands.
+    pub state: LinkState,
+}
+
+/// Where a voice connection stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LinkState {
+    /// A voice socket is open and identified.
+    Connected,
+    /// The socket is lost; the session waits to be resumed.
+    Detached,
+    /// The resume window has ended, or the client said goodbye.
+    Gone,
+}
+
+/// Why a record could not be read.
+#[derive(Debug, thiserror::Error)]
+#[error("the record under {key} cannot be read ({source}); was it written by another version?")]
+pub struct Error {
+    key: String,
+    source: serde_json::Error,
+}
+
+/// A record that can stand on the switchboard.
+pub trait Record: Serialize + for<'de> Deserialize<'de> {
+    /// The stored bytes.
+    fn encode(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("records hold no maps with keys that are not strings")
+    }
+
+    /// Reads the stored bytes; `key` is for the error only.
+    ///
+    /// # Errors
+    /// [`Error`] if the bytes are not such a record.
+    fn decode(key: &str, bytes: &[u8]) -> Result<Self, Error> {
+        serde_json::from_slice(bytes).map_err(|source| Error {
+            key: key.to_owned(),
+            source,
+        })
+    }
+}
+
+impl Record for NodeRecord {}
+impl Record for CallRecord {}
+impl Record for VoiceRecord {}
+impl Record for TicketRecord {}
+impl Record for LinkRecord {}
+
+/// The keys of the records.
+pub mod key {
+    use super::{ChannelId, GuildId, NodeId, UserId};
+
+    /// Key of a node's registration.
+    #[must_use]
+    pub fn node(node: &NodeId) -> String {
+        format!("node.{}", node.0)
+    }
+
+    /// Key of a call.
+    #[must_use]
+    pub fn call(channel: ChannelId) -> String {
+        format!("call.{channel}")
+    }
+
+    /// Key of a voice state; `guild` is `None` for user accounts, which have one state in all.
+    #[must_use]
+    pub fn voice(user: UserId, guild: Option<GuildId>) -> String {
+        match guild {
+            Some(guild) => format!("voice.{user}.{guild}"),
+            None => format!("voice.{user}.0"),
+        }
+    }
+
+    /// Key of a ticket.
+    #[must_use]
+    pub fn ticket(node: &NodeId, channel: ChannelId, user: UserId) -> String {
+        format!("ticket.{}.{channel}.{user}", node.0)
+    }
+
+    /// Prefix of all tickets of a node.
+    #[must_use]
+    pub fn tickets_of(node: &NodeId) -> String {
+        format!("ticket.{}.", node.0)
+    }
+
+    /// Key of a link.
+    #[must_use]
+    pub fn link(node: &NodeId, channel: ChannelId, user: UserId) -> String {
+        format!("link.{}.{channel}.{user}", node.0)
+    }
+}
