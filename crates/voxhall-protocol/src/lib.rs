@@ -1,3 +1,14 @@
 //! The messages of the main Gateway, the voice gateway and REST as types; knows the wire, holds no state.
 
+mod naming;
+mod scalar;
+
+pub mod extra;
 pub mod ids;
+pub mod nullable;
+pub mod secret;
+pub mod voice;
+
+pub use extra::Extra;
+pub use nullable::Nullable;
+pub use secret::{Secret, Token};
