@@ -1,0 +1,258 @@
+//! Tracks in: what is being played, what comes next, and the handle that steers it.
+//!
+//! A track's source is read ahead by the media engine's feeding threads into a small buffer; the pacing thread only
+//! takes frames out of it. Neither a task nor a channel is involved while a track plays.
+
+mod player;
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::sync::watch;
+use voxhall_media::source::{AudioFrame, AudioSource};
+
+pub(crate) use player::{Player, Taken};
+
+/// How far a source is read ahead, in samples per channel at 48 kHz: 300 ms. It bounds how late a change of volume is.
+const READ_AHEAD: u64 = 48 * 300;
+
+/// Where a track stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TrackState {
+    /// Waits for the track before it, or for the connection.
+    Queued,
+    /// Is being sent.
+    Playing,
+    /// Held; [`TrackHandle::resume`] goes on.
+    Paused,
+    /// Played to its end.
+    Finished,
+    /// Stopped, replaced, or its connection ended.
+    Stopped,
+    /// The source failed; the text says how.
+    Failed(String),
+}
+
+impl TrackState {
+    /// Whether the track is over.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        matches!(self, Self::Finished | Self::Stopped | Self::Failed(_))
+    }
+}
+
+/// Steers one track. Clones steer the same track; dropping them all does not stop it.
+#[derive(Clone)]
+pub struct TrackHandle {
+    pub(crate) track: Arc<Track>,
+}
+
+impl TrackHandle {
+    /// Holds the track. Five silence frames end the talk spurt; the position is kept.
+    pub fn pause(&self) {
+        self.track.set_paused(true);
+    }
+
+    /// Goes on after a pause.
+    pub fn resume(&self) {
+        self.track.set_paused(false);
+    }
+
+    /// Ends the track for good.
+    pub fn stop(&self) {
+        self.track.end(TrackState::Stopped);
+    }
+
+    /// Where it stands now.
+    #[must_use]
+    pub fn state(&self) -> TrackState {
+        self.track.state.borrow().clone()
+    }
+
+    /// Follows its state.
+    #[must_use]
+    pub fn watch(&self) -> watch::Receiver<TrackState> {
+        self.track.state.subscribe()
+    }
+
+    /// Waits until the track is over and says how it ended.
+    pub async fn finished(&self) -> TrackState {
+        let mut watch = self.watch();
+        match watch.wait_for(TrackState::is_over).await {
+            Ok(state) => state.clone(),
+            // The sender lives in the track, which this handle holds.
+            Err(_) => TrackState::Stopped,
+        }
+    }
+
+    /// How much of it was sent.
+    #[must_use]
+    pub fn position(&self) -> Duration {
+        voxhall_media::duration_of(self.track.sent.load(Ordering::Relaxed))
+    }
+
+    /// How often the source was not ready when its next frame was due.
+    #[must_use]
+    pub fn underruns(&self) -> u64 {
+        self.track.underruns.load(Ordering::Relaxed)
+    }
+}
+
+impl fmt::Debug for TrackHandle {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("TrackHandle")
+            .field("state", &self.state())
+            .field("position", &self.position())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A source with the frames read ahead from it.
+pub(crate) struct Track {
+    /// Taken out by the feeding thread while it reads; `None` once the source has ended.
+    source: Mutex<Option<Box<dyn AudioSource>>>,
+    ahead: Mutex<Ahead>,
+    state: watch::Sender<TrackState>,
+    paused: AtomicBool,
+    sent: AtomicU64,
+    underruns: AtomicU64,
+    /// Called when the pacing thread should look at this track again.
+    wake: Box<dyn Fn() + Send + Sync>,
+}
+
+/// Frames read ahead.
+#[derive(Default)]
+struct Ahead {
+    frames: VecDeque<AudioFrame>,
+    samples: u64,
+    /// How the source ended; takes effect after the last frame.
+    ended: Option<TrackState>,
+}
+
+/// What the pacing thread finds when a frame is due.
+pub(crate) enum Next {
+    Frame(AudioFrame),
+    /// Not read yet.
+    NotReady,
+    Paused,
+    Over,
+}
+
+impl Track {
+    pub(crate) fn new(source: Box<dyn AudioSource>, wake: Box<dyn Fn() + Send + Sync>) -> Arc<Self> {
+        Arc::new(Self {
+            source: Mutex::new(Some(source)),
+            ahead: Mutex::default(),
+            state: watch::Sender::new(TrackState::Queued),
+            paused: AtomicBool::new(false),
+            sent: AtomicU64::new(0),
+            underruns: AtomicU64::new(0),
+            wake,
+        })
+    }
+
+    /// Reads ahead until the buffer is full; `false` when there is nothing more to read, now or ever.
+    pub(crate) fn feed(&self) -> bool {
+        let mut source = self.source.lock();
+        while let Some(open) = source.as_mut() {
+            if self.is_over() {
+                *source = None;
+                break;
+            }
+            if self.ahead.lock().samples >= READ_AHEAD {
+                return true;
+            }
+            let ended = match open.next_frame() {
+                Ok(Some(frame)) => {
+                    let mut ahead = self.ahead.lock();
+                    ahead.samples += u64::from(frame.samples());
+                    ahead.frames.push_back(frame);
+                    continue;
+                }
+                Ok(None) => TrackState::Finished,
+                Err(error) => TrackState::Failed(error.to_string()),
+            };
+            self.ahead.lock().ended = Some(ended);
+            *source = None;
+        }
+        false
+    }
+
+    /// The frame that is due now.
+    pub(crate) fn next(&self) -> Next {
+        if self.state.borrow().is_over() {
+            return Next::Over;
+        }
+        if self.paused.load(Ordering::Relaxed) {
+            self.enter(TrackState::Paused);
+            return Next::Paused;
+        }
+        let mut ahead = self.ahead.lock();
+        if let Some(frame) = ahead.frames.pop_front() {
+            ahead.samples -= u64::from(frame.samples());
+            drop(ahead);
+            self.enter(TrackState::Playing);
+            self.sent.fetch_add(u64::from(frame.samples()), Ordering::Relaxed);
+            return Next::Frame(frame);
+        }
+        match ahead.ended.clone() {
+            Some(ended) => {
+                drop(ahead);
+                self.end(ended);
+                Next::Over
+            }
+            None => {
+                // Before the first frame the buffer is merely being filled.
+                if self.sent.load(Ordering::Relaxed) > 0 {
+                    self.underruns.fetch_add(1, Ordering::Relaxed);
+                }
+                Next::NotReady
+            }
+        }
+    }
+
+    /// Ends the track, unless it is over already, and lets go of its source.
+    pub(crate) fn end(&self, how: TrackState) {
+        let changed = self.state.send_if_modified(|state| {
+            let ends = !state.is_over();
+            if ends {
+                *state = how;
+            }
+            ends
+        });
+        if changed {
+            *self.ahead.lock() = Ahead::default();
+            // A feeding thread may be reading just now; it lets go of the source itself when it sees the end.
+            if let Some(mut source) = self.source.try_lock() {
+                *source = None;
+            }
+            (self.wake)();
+        }
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.state.borrow().is_over()
+    }
+
+    fn set_paused(&self, paused: bool) {
+        if self.paused.swap(paused, Ordering::Relaxed) != paused {
+            (self.wake)();
+        }
+    }
+
+    fn enter(&self, next: TrackState) {
+        self.state.send_if_modified(|state| {
+            let changes = !state.is_over() && *state != next;
+            if changes {
+                *state = next;
+            }
+            changes
+        });
+    }
+}

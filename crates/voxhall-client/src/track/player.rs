@@ -1,0 +1,187 @@
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use voxhall_media::source::AudioFrame;
+
+use super::{Next, Track, TrackState};
+
+/// The tracks of one connection: the first one plays, the others wait.
+#[derive(Default)]
+pub(crate) struct Player {
+    tracks: Mutex<VecDeque<Arc<Track>>>,
+}
+
+/// What the pacing thread takes for one tick.
+#[derive(Debug)]
+pub(crate) enum Taken {
+    Frame(AudioFrame),
+    /// The source is late; keep the rhythm and ask again at the next tick.
+    NotReady,
+    /// Nothing to send until the player is woken.
+    Idle,
+}
+
+impl Player {
+    /// The next frame, going on to the next track where one ends.
+    pub(crate) fn take(&self) -> Taken {
+        let mut tracks = self.tracks.lock();
+        loop {
+            let Some(track) = tracks.front() else {
+                return Taken::Idle;
+            };
+            match track.next() {
+                Next::Frame(frame) => return Taken::Frame(frame),
+                Next::NotReady => return Taken::NotReady,
+                Next::Paused => return Taken::Idle,
+                Next::Over => {
+                    tracks.pop_front();
+                }
+            }
+        }
+    }
+
+    /// Plays `track` at once; whatever played or waited is stopped.
+    pub(crate) fn replace(&self, track: Arc<Track>) {
+        let old = std::mem::replace(&mut *self.tracks.lock(), VecDeque::from([track]));
+        stop_all(old);
+    }
+
+    /// Plays `track` after those that are there.
+    pub(crate) fn append(&self, track: Arc<Track>) {
+        self.tracks.lock().push_back(track);
+    }
+
+    /// Stops the track that plays; the next one begins.
+    pub(crate) fn skip(&self) {
+        let first = self.tracks.lock().pop_front();
+        stop_all(first);
+    }
+
+    /// Stops everything.
+    pub(crate) fn clear(&self) {
+        let old = std::mem::take(&mut *self.tracks.lock());
+        stop_all(old);
+    }
+
+    /// How many tracks play or wait.
+    pub(crate) fn len(&self) -> usize {
+        self.tracks.lock().iter().filter(|track| !track.is_over()).count()
+    }
+}
+
+/// Ends tracks outside of the player's lock, because ending one calls back.
+fn stop_all(tracks: impl IntoIterator<Item = Arc<Track>>) {
+    for track in tracks {
+        track.end(TrackState::Stopped);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use voxhall_media::opus::SILENCE;
+    use voxhall_media::source::AudioSource;
+
+    use super::*;
+    use crate::track::TrackHandle;
+
+    /// Yields `left` frames, then ends or fails.
+    struct Frames {
+        left: u32,
+        fails: bool,
+    }
+
+    impl AudioSource for Frames {
+        fn next_frame(&mut self) -> voxhall_media::Result<Option<AudioFrame>> {
+            if self.left == 0 && self.fails {
+                return Err(voxhall_media::Error::UnknownFormat);
+            }
+            if self.left == 0 {
+                return Ok(None);
+            }
+            self.left -= 1;
+            Ok(Some(AudioFrame::new(SILENCE.as_slice().into())?))
+        }
+    }
+
+    fn track(left: u32, fails: bool) -> (Arc<Track>, TrackHandle) {
+        let track = Track::new(Box::new(Frames { left, fails }), Box::new(|| {}));
+        let handle = TrackHandle {
+            track: Arc::clone(&track),
+        };
+        (track, handle)
+    }
+
+    #[test]
+    fn tracks_follow_each_other_without_a_gap() {
+        let player = Player::default();
+        let (first, first_handle) = track(2, false);
+        let (second, second_handle) = track(1, false);
+        assert!(
+            !first.feed() && !second.feed(),
+            "short sources are read to their end"
+        );
+        player.append(first);
+        player.append(second);
+        for _ in 0..3 {
+            assert!(matches!(player.take(), Taken::Frame(_)));
+        }
+        assert_eq!(first_handle.state(), TrackState::Finished);
+        assert_eq!(first_handle.position().as_millis(), 40);
+        assert_eq!(second_handle.state(), TrackState::Playing);
+        assert!(matches!(player.take(), Taken::Idle));
+        assert_eq!(second_handle.state(), TrackState::Finished);
+    }
+
+    #[test]
+    fn reading_ahead_is_bounded() {
+        let (long, handle) = track(1_000_000, false);
+        assert!(long.feed());
+        assert_eq!(long.ahead.lock().frames.len(), 15);
+        handle.stop();
+        assert!(!long.feed(), "a stopped track reads no more");
+        assert_eq!(long.ahead.lock().frames.len(), 0);
+    }
+
+    #[test]
+    fn a_paused_track_keeps_its_place() {
+        let player = Player::default();
+        let (paused, handle) = track(3, false);
+        paused.feed();
+        player.replace(paused);
+        assert!(matches!(player.take(), Taken::Frame(_)));
+        handle.pause();
+        assert!(matches!(player.take(), Taken::Idle));
+        assert_eq!(handle.state(), TrackState::Paused);
+        handle.resume();
+        assert!(matches!(player.take(), Taken::Frame(_)));
+        assert_eq!(handle.position().as_millis(), 40);
+    }
+
+    #[test]
+    fn a_source_that_fails_says_so_after_its_last_frame() {
+        let player = Player::default();
+        let (failing, handle) = track(1, true);
+        failing.feed();
+        player.append(failing);
+        assert!(matches!(player.take(), Taken::Frame(_)));
+        assert!(matches!(player.take(), Taken::Idle));
+        assert!(matches!(handle.state(), TrackState::Failed(_)));
+    }
+
+    #[test]
+    fn replacing_stops_what_was_there() {
+        let player = Player::default();
+        let (old, old_handle) = track(9, false);
+        let (new, new_handle) = track(9, false);
+        player.append(old);
+        player.replace(new);
+        assert_eq!(old_handle.state(), TrackState::Stopped);
+        assert_eq!(player.len(), 1);
+        assert!(matches!(player.take(), Taken::NotReady), "nothing is read yet");
+        assert_eq!(new_handle.underruns(), 0, "filling at the start is no underrun");
+        player.skip();
+        assert_eq!(new_handle.state(), TrackState::Stopped);
+        assert_eq!(player.len(), 0);
+    }
+}
