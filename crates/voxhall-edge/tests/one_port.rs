@@ -1,0 +1,247 @@
+//! TLS and plain text on one port, host names, and what clients may not do to it.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use axum::Router;
+use axum::extract::Extension;
+use axum::routing::{get, post};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tokio_rustls::TlsConnector;
+use voxhall_edge::{Limits, Listener, LocalAuthority, Peer, Sites};
+
+struct Server {
+    address: SocketAddr,
+    tls: TlsConnector,
+    stop: oneshot::Sender<()>,
+    served: JoinHandle<()>,
+    _state: tempfile::TempDir,
+}
+
+async fn start(sites: Sites, limits: Limits) -> Server {
+    let state = tempfile::tempdir().unwrap();
+    let authority = LocalAuthority::open(state.path(), SystemTime::now()).unwrap();
+    let identity = authority.identity(&[], SystemTime::now()).unwrap();
+    let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), &identity, limits)
+        .await
+        .unwrap();
+    let address = listener.address();
+    let mut roots = RootCertStore::empty();
+    roots
+        .add(CertificateDer::from_pem_file(authority.certificate_file()).unwrap())
+        .unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let (stop, stopped) = oneshot::channel();
+    let served = tokio::spawn(listener.serve(sites, async {
+        let _ = stopped.await;
+    }));
+    Server {
+        address,
+        tls: TlsConnector::from(Arc::new(config)),
+        stop,
+        served,
+        _state: state,
+    }
+}
+
+fn who() -> Router {
+    Router::new()
+        .route(
+            "/",
+            get(|Extension(peer): Extension<Peer>| async move { format!("tls={}", peer.tls) }),
+        )
+        .route(
+            "/body",
+            post(|body: String| async move { body.len().to_string() }),
+        )
+}
+
+impl Server {
+    async fn plain(&self) -> TcpStream {
+        TcpStream::connect(self.address).await.unwrap()
+    }
+
+    async fn secure(&self) -> io::Result<tokio_rustls::client::TlsStream<TcpStream>> {
+        let name = ServerName::try_from("localhost").unwrap();
+        self.tls.connect(name, self.plain().await).await
+    }
+}
+
+/// Everything the server says until it closes; an abrupt end counts as one.
+async fn until_end(stream: &mut (impl AsyncRead + Unpin)) -> String {
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer).await;
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+async fn ask(mut stream: impl AsyncRead + AsyncWrite + Unpin, host: &str) -> String {
+    let request = format!("GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    until_end(&mut stream).await
+}
+
+#[tokio::test]
+async fn tls_and_plain_text_share_a_port() {
+    let server = start(Sites::new(who()), Limits::default()).await;
+    let plain = ask(server.plain().await, "localhost").await;
+    assert!(
+        plain.starts_with("HTTP/1.1 200") && plain.ends_with("tls=false"),
+        "{plain}"
+    );
+    let secure = ask(server.secure().await.unwrap(), "localhost").await;
+    assert!(
+        secure.starts_with("HTTP/1.1 200") && secure.ends_with("tls=true"),
+        "{secure}"
+    );
+}
+
+#[tokio::test]
+async fn hosts_are_told_apart_whatever_their_port_and_case() {
+    let voice = Router::new().route("/", get(|| async { "voice" }));
+    let server = start(Sites::new(who()).with_host("voice.lan", voice), Limits::default()).await;
+    for host in ["voice.lan", "voice.lan:443", "VOICE.lan"] {
+        assert!(ask(server.plain().await, host).await.ends_with("voice"), "{host}");
+    }
+    assert!(ask(server.plain().await, "api.lan").await.ends_with("tls=false"));
+}
+
+#[tokio::test]
+async fn garbage_ends_its_own_connection_alone() {
+    let server = start(Sites::new(who()), Limits::default()).await;
+    for garbage in [
+        &b"\x16\x03\x01\xff\xffnot a hello at all"[..],
+        b"\0\0\0\0\r\n\r\n",
+        b"GET\r\n\r\n",
+    ] {
+        let mut stream = server.plain().await;
+        stream.write_all(garbage).await.unwrap();
+        stream.shutdown().await.unwrap();
+        assert!(!until_end(&mut stream).await.contains("200 OK"));
+    }
+    assert!(ask(server.plain().await, "localhost").await.contains("200 OK"));
+}
+
+#[tokio::test]
+async fn slow_clients_are_cut() {
+    let brief = Duration::from_millis(50);
+    let limits = Limits {
+        handshake: brief,
+        head: brief,
+        request: brief,
+        ..Limits::default()
+    };
+    let server = start(Sites::new(who()), limits).await;
+    let begun: [&[u8]; 4] = [
+        b"",
+        b"\x16\x03",
+        b"GET / HTTP/1.1\r\nHost: localh",
+        b"POST /body HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nhalf",
+    ];
+    for part in begun {
+        let mut stream = server.plain().await;
+        stream.write_all(part).await.unwrap();
+        let answer = tokio::time::timeout(Duration::from_secs(10), until_end(&mut stream)).await;
+        assert!(!answer.expect("the server closes").contains("200 OK"));
+    }
+}
+
+#[tokio::test]
+async fn heads_and_bodies_have_a_limit() {
+    let server = start(Sites::new(who()), Limits::default()).await;
+    let mut stream = server.plain().await;
+    let head = format!(
+        "GET / HTTP/1.1\r\nHost: localhost\r\nX: {}\r\n\r\n",
+        "x".repeat(64 * 1024)
+    );
+    let _ = stream.write_all(head.as_bytes()).await;
+    assert!(!until_end(&mut stream).await.contains("200 OK"));
+
+    let mut stream = server.plain().await;
+    let body = "x".repeat(300 * 1024);
+    let head = format!(
+        "POST /body HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let _ = stream.write_all(body.as_bytes()).await;
+    let mut status = [0; 12];
+    stream.read_exact(&mut status).await.unwrap();
+    assert_eq!(&status, b"HTTP/1.1 413");
+}
+
+#[tokio::test]
+async fn connections_above_the_limit_wait_for_a_free_slot() {
+    let limits = Limits {
+        connections: 1,
+        ..Limits::default()
+    };
+    let server = start(Sites::new(who()), limits).await;
+    let mut first = server.plain().await;
+    first
+        .write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .await
+        .unwrap();
+    first.read_exact(&mut [0; 12]).await.unwrap();
+    let second = server.plain().await;
+    let mut waiting = Box::pin(ask(second, "localhost"));
+    assert!(
+        tokio::time::timeout(Duration::from_millis(50), &mut waiting)
+            .await
+            .is_err()
+    );
+    drop(first);
+    assert!(waiting.await.contains("200 OK"));
+}
+
+#[tokio::test]
+async fn stopping_lets_a_running_request_end_and_frees_the_port() {
+    let (entered, mut running) = tokio::sync::mpsc::channel(1);
+    let (finish, finished) = tokio::sync::watch::channel(false);
+    let slow = get(move || {
+        let (entered, mut finished) = (entered.clone(), finished.clone());
+        async move {
+            entered.send(()).await.unwrap();
+            finished.wait_for(|done| *done).await.unwrap();
+            "done"
+        }
+    });
+    let server = start(Sites::new(Router::new().route("/", slow)), Limits::default()).await;
+    let answer = tokio::spawn(ask(server.plain().await, "localhost"));
+    running.recv().await.unwrap();
+    let idle = server.plain().await;
+    server.stop.send(()).unwrap();
+    finish.send(true).unwrap();
+    assert!(answer.await.unwrap().ends_with("done"));
+    server.served.await.unwrap();
+    assert!(TcpStream::connect(server.address).await.is_err());
+    drop(idle);
+}
+
+#[tokio::test]
+async fn a_port_in_use_is_named_with_what_to_do() {
+    let server = start(Sites::new(who()), Limits::default()).await;
+    let state = tempfile::tempdir().unwrap();
+    let authority = LocalAuthority::open(state.path(), SystemTime::now()).unwrap();
+    let identity = authority.identity(&[], SystemTime::now()).unwrap();
+    let error = Listener::bind(server.address, &identity, Limits::default())
+        .await
+        .unwrap_err();
+    let port = server.address.port().to_string();
+    assert!(
+        error.to_string().contains(&port) && error.to_string().contains("choose another"),
+        "{error}"
+    );
+}
