@@ -1,1 +1,28 @@
 //! The control plane: main Gateway, REST, calls, permissions and the directory.
+//!
+//! [`Directory`] is what lasts: accounts, guilds, channels, permissions, in SQL with a whole copy in memory.
+//! [`Control`] serves the main Gateway and REST over it and keeps the live state (who is in which room, on which
+//! media node) on a [`Switchboard`](voxhall_switchboard::Switchboard). It opens no socket of its own: what it
+//! serves is the [`axum::Router`] of [`Control::router`].
+//!
+//! A change of live state is one write to the switchboard with an expected revision; every event that a client
+//! sees comes from *watching* that write. So the events of a join are told in the order in which its records were
+//! written, by this process or any other.
+
+mod config;
+mod control;
+mod directory;
+mod error;
+mod permissions;
+mod wall;
+mod wire;
+
+pub mod dev;
+
+pub use config::{ControlConfig, Limits, Region};
+pub use control::Control;
+pub use directory::{
+    Channel, Directory, Guild, Member, NewUser, Overwrite, OverwriteTarget, PrivateChannel, Role, User,
+};
+pub use error::Error;
+pub use permissions::Permissions;

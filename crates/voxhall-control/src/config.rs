@@ -1,0 +1,113 @@
+//! What the control plane is told when it starts.
+
+use std::time::Duration;
+
+use voxhall_protocol::Token;
+
+/// A voice region that clients may see and name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Region {
+    /// Its id, for example `rotterdam`.
+    pub id: String,
+    /// What people see.
+    pub name: String,
+}
+
+/// How the control plane is to be run.
+#[derive(Debug, Clone)]
+pub struct ControlConfig {
+    /// The address clients are told, as `http(s)://host[:port]`; `None` tells each client the host that it named in
+    /// its own request, which is right unless a proxy hides it.
+    pub public_api: Option<String>,
+    /// The regions on offer, the preferred one first. A node outside this list still takes calls.
+    pub regions: Vec<Region>,
+    /// What one client may take up.
+    pub limits: Limits,
+    /// Any unknown token logs in as a new bot of the guild of [`crate::dev`].
+    pub dev: bool,
+    /// The token of the `/admin` endpoints; `None` switches them off.
+    pub admin_token: Option<Token>,
+}
+
+impl Default for ControlConfig {
+    fn default() -> Self {
+        Self {
+            public_api: None,
+            regions: vec![Region {
+                id: "rotterdam".to_owned(),
+                name: "Rotterdam".to_owned(),
+            }],
+            limits: Limits::default(),
+            dev: false,
+            admin_token: None,
+        }
+    }
+}
+
+/// What one client may take up (gateway-and-calls, section 1).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Time between two heartbeats of a client; one and a half times this without one closes with 4009.
+    pub heartbeat_interval: Duration,
+    /// Messages of one connection within [`Self::message_window`], heartbeats included.
+    pub messages: usize,
+    /// How many of [`Self::messages`] only heartbeats may use.
+    pub reserved_for_heartbeats: usize,
+    /// The window that [`Self::messages`] counts over.
+    pub message_window: Duration,
+    /// Identifies of one bot token and shard bucket within [`Self::identify_window`].
+    pub identifies: usize,
+    /// The window that [`Self::identifies`] counts over.
+    pub identify_window: Duration,
+    /// How many shards of a bot may identify side by side (`max_concurrency`).
+    pub max_concurrency: u64,
+    /// Gateway sessions of one user account.
+    pub user_sessions: usize,
+    /// Guilds that one shard of a bot may hold before sharding is demanded.
+    pub guilds_per_shard: usize,
+    /// How long a session without a socket waits to be resumed.
+    pub resume_window: Duration,
+    /// Dispatches kept for a resume.
+    pub replay_events: usize,
+    /// Bytes of dispatches kept for a resume.
+    pub replay_bytes: usize,
+    /// How long a private call rings.
+    pub ring_time: Duration,
+    /// How long somebody may wait alone in a private call.
+    pub alone_in_call: Duration,
+    /// The highest bitrate a voice channel may be given, in bit/s.
+    pub max_bitrate: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            heartbeat_interval: Duration::from_millis(41_250),
+            messages: 120,
+            reserved_for_heartbeats: 5,
+            message_window: Duration::from_secs(60),
+            identifies: 1,
+            identify_window: Duration::from_secs(5),
+            max_concurrency: 1,
+            user_sessions: 50,
+            guilds_per_shard: 2500,
+            resume_window: Duration::from_secs(60),
+            replay_events: 1000,
+            replay_bytes: 4 << 20,
+            ring_time: Duration::from_secs(30),
+            alone_in_call: Duration::from_secs(300),
+            max_bitrate: 384_000,
+        }
+    }
+}
+
+impl Limits {
+    /// Limits for a development server: programs restart often and share tokens.
+    #[must_use]
+    pub fn dev() -> Self {
+        Self {
+            identifies: 1000,
+            ..Self::default()
+        }
+    }
+}

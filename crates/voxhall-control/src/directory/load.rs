@@ -1,0 +1,213 @@
+//! Reading the whole directory once, at start.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use crate::wire::ChannelType;
+use sqlx::Row as _;
+use sqlx::sqlite::SqliteRow;
+use voxhall_protocol::ids::{ChannelId, GuildId, MessageId, RoleId, UserId};
+
+use super::call_log::ReadState;
+use super::records::{Channel, Guild, Member, Overwrite, OverwriteTarget, PrivateChannel, Role, User};
+use super::token::Digest;
+use super::world::World;
+use super::{Pool, from_sql};
+use crate::Error;
+use crate::permissions::Permissions;
+
+pub(super) async fn world(pool: &Pool) -> Result<World, Error> {
+    let mut world = World::default();
+    users(pool, &mut world).await?;
+    for guild in guilds(pool).await? {
+        world.insert_guild(guild);
+    }
+    private_channels(pool, &mut world).await?;
+    read_states(pool, &mut world).await?;
+    Ok(world)
+}
+
+fn bits(row: &SqliteRow, column: &str) -> Result<u64, sqlx::Error> {
+    row.try_get(column).map(from_sql)
+}
+
+fn optional_bits(row: &SqliteRow, column: &str) -> Result<Option<u64>, sqlx::Error> {
+    row.try_get::<Option<i64>, _>(column)
+        .map(|stored| stored.map(from_sql))
+}
+
+fn number<T: TryFrom<i64>>(row: &SqliteRow, column: &'static str) -> Result<T, Error> {
+    T::try_from(row.try_get::<i64, _>(column)?).map_err(|_| Error::Corrupt { what: column })
+}
+
+async fn users(pool: &Pool, world: &mut World) -> Result<(), Error> {
+    for row in sqlx::query("SELECT * FROM users").fetch_all(pool).await? {
+        let user = User {
+            id: UserId(bits(&row, "id")?),
+            bot: row.try_get("bot")?,
+            name: row.try_get("name")?,
+            discriminator: row.try_get("discriminator")?,
+            global_name: row.try_get("global_name")?,
+            avatar: row.try_get("avatar")?,
+            public_flags: bits(&row, "public_flags")?,
+            privileged_intents: row.try_get("privileged_intents")?,
+        };
+        world.users.insert(user.id, user);
+    }
+    for row in sqlx::query("SELECT digest, user_id FROM tokens")
+        .fetch_all(pool)
+        .await?
+    {
+        let digest = Digest::from_hex(row.try_get("digest")?).ok_or(Error::Corrupt { what: "token" })?;
+        world.tokens.insert(digest, UserId(bits(&row, "user_id")?));
+    }
+    Ok(())
+}
+
+async fn guilds(pool: &Pool) -> Result<Vec<Guild>, Error> {
+    let mut roles = roles(pool).await?;
+    let mut channels = channels(pool).await?;
+    let mut members = members(pool).await?;
+    let rows = sqlx::query("SELECT * FROM guilds").fetch_all(pool).await?;
+    rows.iter()
+        .map(|row| {
+            let id = GuildId(bits(row, "id")?);
+            Ok(Guild {
+                id,
+                name: row.try_get("name")?,
+                owner_id: UserId(bits(row, "owner_id")?),
+                roles: roles.remove(&id).unwrap_or_default(),
+                channels: channels.remove(&id).unwrap_or_default(),
+                members: members.remove(&id).unwrap_or_default(),
+            })
+        })
+        .collect()
+}
+
+async fn roles(pool: &Pool) -> Result<HashMap<GuildId, BTreeMap<RoleId, Role>>, Error> {
+    let mut roles: HashMap<_, BTreeMap<_, _>> = HashMap::new();
+    for row in sqlx::query("SELECT * FROM roles").fetch_all(pool).await? {
+        let role = Role {
+            id: RoleId(bits(&row, "id")?),
+            name: row.try_get("name")?,
+            permissions: Permissions::from_bits(bits(&row, "permissions")?),
+            position: number(&row, "position")?,
+        };
+        let guild = GuildId(bits(&row, "guild_id")?);
+        roles.entry(guild).or_default().insert(role.id, role);
+    }
+    Ok(roles)
+}
+
+async fn channels(pool: &Pool) -> Result<HashMap<GuildId, BTreeMap<ChannelId, Channel>>, Error> {
+    let mut overwrites = overwrites(pool).await?;
+    let mut channels: HashMap<_, BTreeMap<_, _>> = HashMap::new();
+    for row in sqlx::query("SELECT * FROM channels").fetch_all(pool).await? {
+        let id = ChannelId(bits(&row, "id")?);
+        let channel = Channel {
+            id,
+            guild_id: GuildId(bits(&row, "guild_id")?),
+            kind: ChannelType::from(number::<u8>(&row, "kind")?),
+            name: row.try_get("name")?,
+            position: number(&row, "position")?,
+            parent_id: optional_bits(&row, "parent_id")?.map(ChannelId),
+            bitrate: number(&row, "bitrate")?,
+            user_limit: number(&row, "user_limit")?,
+            rtc_region: row.try_get("rtc_region")?,
+            video_quality_mode: number(&row, "video_quality_mode")?,
+            status: row.try_get("status")?,
+            overwrites: overwrites.remove(&id).unwrap_or_default(),
+        };
+        channels.entry(channel.guild_id).or_default().insert(id, channel);
+    }
+    Ok(channels)
+}
+
+async fn overwrites(pool: &Pool) -> Result<HashMap<ChannelId, Vec<Overwrite>>, Error> {
+    let mut overwrites: HashMap<_, Vec<_>> = HashMap::new();
+    for row in sqlx::query("SELECT * FROM overwrites").fetch_all(pool).await? {
+        let target = bits(&row, "target_id")?;
+        let overwrite = Overwrite {
+            target: if row.try_get("for_member")? {
+                OverwriteTarget::Member(UserId(target))
+            } else {
+                OverwriteTarget::Role(RoleId(target))
+            },
+            allow: Permissions::from_bits(bits(&row, "allow")?),
+            deny: Permissions::from_bits(bits(&row, "deny")?),
+        };
+        overwrites
+            .entry(ChannelId(bits(&row, "channel_id")?))
+            .or_default()
+            .push(overwrite);
+    }
+    Ok(overwrites)
+}
+
+async fn members(pool: &Pool) -> Result<HashMap<GuildId, HashMap<UserId, Member>>, Error> {
+    let mut roles: HashMap<(GuildId, UserId), BTreeSet<RoleId>> = HashMap::new();
+    for row in sqlx::query("SELECT * FROM member_roles").fetch_all(pool).await? {
+        let member = (GuildId(bits(&row, "guild_id")?), UserId(bits(&row, "user_id")?));
+        roles
+            .entry(member)
+            .or_default()
+            .insert(RoleId(bits(&row, "role_id")?));
+    }
+    let mut members: HashMap<_, HashMap<_, _>> = HashMap::new();
+    for row in sqlx::query("SELECT * FROM members").fetch_all(pool).await? {
+        let guild = GuildId(bits(&row, "guild_id")?);
+        let user_id = UserId(bits(&row, "user_id")?);
+        let member = Member {
+            user_id,
+            nick: row.try_get("nick")?,
+            roles: roles.remove(&(guild, user_id)).unwrap_or_default(),
+            joined_at_ms: bits(&row, "joined_at_ms")?,
+            mute: row.try_get("mute")?,
+            deaf: row.try_get("deaf")?,
+            timed_out_until_ms: optional_bits(&row, "timed_out_until_ms")?,
+        };
+        members.entry(guild).or_default().insert(user_id, member);
+    }
+    Ok(members)
+}
+
+async fn private_channels(pool: &Pool, world: &mut World) -> Result<(), Error> {
+    let mut recipients: HashMap<ChannelId, BTreeSet<UserId>> = HashMap::new();
+    for row in sqlx::query("SELECT * FROM private_recipients")
+        .fetch_all(pool)
+        .await?
+    {
+        let channel = ChannelId(bits(&row, "channel_id")?);
+        recipients
+            .entry(channel)
+            .or_default()
+            .insert(UserId(bits(&row, "user_id")?));
+    }
+    for row in sqlx::query("SELECT * FROM private_channels")
+        .fetch_all(pool)
+        .await?
+    {
+        let id = ChannelId(bits(&row, "id")?);
+        world.insert_private(PrivateChannel {
+            id,
+            kind: ChannelType::from(number::<u8>(&row, "kind")?),
+            recipients: recipients.remove(&id).unwrap_or_default(),
+            last_message_id: optional_bits(&row, "last_message_id")?.map(MessageId),
+        });
+    }
+    Ok(())
+}
+
+async fn read_states(pool: &Pool, world: &mut World) -> Result<(), Error> {
+    for row in sqlx::query("SELECT * FROM read_states").fetch_all(pool).await? {
+        let state = ReadState {
+            message_id: MessageId(bits(&row, "message_id")?),
+            version: bits(&row, "version")?,
+        };
+        let states = world
+            .read_states
+            .entry(UserId(bits(&row, "user_id")?))
+            .or_default();
+        states.insert(ChannelId(bits(&row, "channel_id")?), state);
+    }
+    Ok(())
+}

@@ -1,0 +1,161 @@
+//! The copy of the directory in memory.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use voxhall_protocol::ids::{ChannelId, GuildId, UserId};
+
+use super::call_log::ReadState;
+use super::records::{Channel, Guild, Member, PrivateChannel, User};
+use super::token::Digest;
+use crate::permissions::{Permissions, channel_permissions, guild_permissions};
+
+/// Where a channel stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Home {
+    /// In a guild.
+    Guild(GuildId),
+    /// Between people.
+    Private,
+}
+
+/// Everything but messages.
+#[derive(Debug, Default)]
+pub(crate) struct World {
+    pub(super) users: HashMap<UserId, User>,
+    pub(super) tokens: HashMap<Digest, UserId>,
+    pub(super) guilds: BTreeMap<GuildId, Guild>,
+    pub(super) homes: HashMap<ChannelId, Home>,
+    pub(super) private: HashMap<ChannelId, PrivateChannel>,
+    pub(super) guilds_of: HashMap<UserId, BTreeSet<GuildId>>,
+    pub(super) private_of: HashMap<UserId, BTreeSet<ChannelId>>,
+    pub(super) read_states: HashMap<UserId, BTreeMap<ChannelId, ReadState>>,
+}
+
+impl World {
+    /// An account.
+    pub(crate) fn user(&self, id: UserId) -> Option<&User> {
+        self.users.get(&id)
+    }
+
+    /// All accounts, in no order.
+    pub(crate) fn users(&self) -> impl Iterator<Item = &User> {
+        self.users.values()
+    }
+
+    /// Whose token this is.
+    pub(crate) fn user_of_token(&self, token: &str) -> Option<&User> {
+        self.users.get(self.tokens.get(&Digest::of(token))?)
+    }
+
+    /// A guild.
+    pub(crate) fn guild(&self, id: GuildId) -> Option<&Guild> {
+        self.guilds.get(&id)
+    }
+
+    /// All guilds.
+    pub(crate) fn guilds(&self) -> impl Iterator<Item = &Guild> {
+        self.guilds.values()
+    }
+
+    /// Where a channel stands.
+    pub(crate) fn home(&self, channel: ChannelId) -> Option<Home> {
+        self.homes.get(&channel).copied()
+    }
+
+    /// A channel of a guild, with its guild.
+    pub(crate) fn guild_channel(&self, channel: ChannelId) -> Option<(&Guild, &Channel)> {
+        let Home::Guild(guild) = self.home(channel)? else {
+            return None;
+        };
+        let guild = self.guild(guild)?;
+        Some((guild, guild.channels.get(&channel)?))
+    }
+
+    /// A private channel.
+    pub(crate) fn private(&self, channel: ChannelId) -> Option<&PrivateChannel> {
+        self.private.get(&channel)
+    }
+
+    /// An account in a guild.
+    pub(crate) fn member(&self, guild: GuildId, user: UserId) -> Option<&Member> {
+        self.guild(guild)?.members.get(&user)
+    }
+
+    /// The guilds that an account is in.
+    pub(crate) fn guilds_of(&self, user: UserId) -> impl Iterator<Item = &Guild> {
+        let ids = self.guilds_of.get(&user).into_iter().flatten();
+        ids.filter_map(|id| self.guilds.get(id))
+    }
+
+    /// The private channels that an account is in.
+    pub(crate) fn private_of(&self, user: UserId) -> impl Iterator<Item = &PrivateChannel> {
+        let ids = self.private_of.get(&user).into_iter().flatten();
+        ids.filter_map(|id| self.private.get(id))
+    }
+
+    /// How far an account has read its channels.
+    pub(crate) fn read_states(&self, user: UserId) -> impl Iterator<Item = (ChannelId, ReadState)> {
+        let states = self.read_states.get(&user).into_iter().flatten();
+        states.map(|(channel, state)| (*channel, *state))
+    }
+
+    /// What an account may do in a guild at large; nothing for those who are not in it.
+    pub(crate) fn permissions_in_guild(&self, guild: GuildId, user: UserId) -> Permissions {
+        let Some(guild) = self.guild(guild) else {
+            return Permissions::NONE;
+        };
+        match guild.members.get(&user) {
+            Some(member) => guild_permissions(guild, member),
+            None => Permissions::NONE,
+        }
+    }
+
+    /// What an account may do in a guild's channel; nothing for those who are not in the guild.
+    pub(crate) fn permissions(&self, channel: ChannelId, user: UserId) -> Permissions {
+        let Some((guild, channel)) = self.guild_channel(channel) else {
+            return Permissions::NONE;
+        };
+        match guild.members.get(&user) {
+            Some(member) => channel_permissions(guild, channel, member),
+            None => Permissions::NONE,
+        }
+    }
+
+    /// Whether an account may know what happens in a channel of either kind.
+    pub(crate) fn may_view(&self, channel: ChannelId, user: UserId) -> bool {
+        match self.home(channel) {
+            Some(Home::Guild(_)) => self
+                .permissions(channel, user)
+                .contains(Permissions::VIEW_CHANNEL),
+            Some(Home::Private) => self
+                .private(channel)
+                .is_some_and(|it| it.recipients.contains(&user)),
+            None => false,
+        }
+    }
+
+    pub(super) fn insert_guild(&mut self, guild: Guild) {
+        for channel in guild.channels.keys() {
+            self.homes.insert(*channel, Home::Guild(guild.id));
+        }
+        for user in guild.members.keys() {
+            self.guilds_of.entry(*user).or_default().insert(guild.id);
+        }
+        self.guilds.insert(guild.id, guild);
+    }
+
+    pub(super) fn insert_private(&mut self, channel: PrivateChannel) {
+        self.homes.insert(channel.id, Home::Private);
+        for user in &channel.recipients {
+            self.private_of.entry(*user).or_default().insert(channel.id);
+        }
+        self.private.insert(channel.id, channel);
+    }
+
+    pub(super) fn insert_member(&mut self, guild: GuildId, member: Member) {
+        self.guilds_of.entry(member.user_id).or_default().insert(guild);
+        if let Some(guild) = self.guilds.get_mut(&guild) {
+            guild.members.insert(member.user_id, member);
+        }
+    }
+}
