@@ -1,1 +1,24 @@
 //! Rooms, members and packet forwarding: a sans-IO core and the worker thread that drives it.
+
+mod command;
+mod config;
+mod error;
+mod event;
+mod id;
+mod payload_types;
+mod stats;
+mod wants;
+mod worker;
+
+pub use command::{
+    Command, MediaPermissions, MemberSsrcs, PublishedLayer, PublishedVideo, StreamSsrcs, Transport,
+    TransportKey, UdpTransport,
+};
+pub use config::{CoreConfig, Timing, WorkerConfig};
+pub use error::Error;
+pub use event::{Event, NoncePosition, WorkerFailure};
+pub use id::{MemberId, RoomId};
+pub use payload_types::PayloadTypes;
+pub use stats::WorkerStats;
+pub use wants::{BEST_QUALITY, Wants};
+pub use worker::{Worker, WorkerHandle};

@@ -1,0 +1,71 @@
+//! What can be set.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// Settings of the forwarding core.
+#[derive(Debug, Clone)]
+pub struct CoreConfig {
+    /// Whether discovery in its 70-byte forms, which clients before March 2023 send, is answered.
+    pub legacy_discovery: bool,
+    /// The core's intervals.
+    pub timing: Timing,
+    /// A number outsiders cannot guess; it spreads their addresses over the rate limiter's table.
+    pub seed: u64,
+}
+
+/// Intervals of the forwarding core. The defaults are those of `media-transport.md`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timing {
+    /// Media to a member pauses when no UDP packet came from it for this long (section 4).
+    pub idle_after: Duration,
+    /// How often a publisher that sends is told how it is received (section 8).
+    pub receiver_report_every: Duration,
+    /// At most one keyframe is asked for in this time, for each layer (section 8).
+    pub keyframe_request_every: Duration,
+    /// How often arrivals are reported to publishers that number their packets (section 8, transport-cc).
+    pub arrival_report_every: Duration,
+    /// How long a video packet can be asked for again (section 8).
+    pub retransmit_for: Duration,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self {
+            idle_after: Duration::from_secs(300),
+            receiver_report_every: Duration::from_secs(1),
+            keyframe_request_every: Duration::from_millis(500),
+            arrival_report_every: Duration::from_millis(100),
+            retransmit_for: Duration::from_secs(1),
+        }
+    }
+}
+
+/// Settings of a worker.
+#[derive(Debug, Clone)]
+pub struct WorkerConfig {
+    /// Where the UDP socket binds; port 0 picks a free one.
+    pub bind: SocketAddr,
+    /// Whether discovery in its 70-byte forms is answered.
+    pub legacy_discovery: bool,
+    /// The core's intervals.
+    pub timing: Timing,
+    /// What the system may queue on the socket, in bytes, each way. The system may allow less.
+    pub socket_buffer: usize,
+    /// The thread's name, of which the system shows 15 characters.
+    pub thread_name: String,
+}
+
+impl WorkerConfig {
+    /// The usual settings for a socket at `bind`.
+    #[must_use]
+    pub fn new(bind: SocketAddr) -> Self {
+        Self {
+            bind,
+            legacy_discovery: false,
+            timing: Timing::default(),
+            socket_buffer: 8 << 20,
+            thread_name: "voxhall-sfu".to_owned(),
+        }
+    }
+}
