@@ -9,10 +9,10 @@ use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose, SanType,
 };
-use rustls::RootCertStore;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier as _;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{CertificateError, RootCertStore};
 
 use crate::Error;
 use crate::file::{self, Access};
@@ -195,10 +195,22 @@ impl LocalAuthority {
             .build()
             .map_err(|error| rustls::Error::General(error.to_string()))?;
         let at = UnixTime::since_unix_epoch(at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default());
-        for name in names.iter().filter_map(server_name) {
-            verifier.verify_server_cert(leaf, &[], &name, &[], at)?;
+        let verify = |certificate, name| verifier.verify_server_cert(certificate, &[], name, &[], at);
+        // The authority's own dates are not looked at when it is the root, though OpenSSL does; as a leaf it is
+        // refused in any case, and for its dates first.
+        let localhost = ServerName::try_from(LOOPBACK[0]).expect("localhost is a host name");
+        if let Err(
+            outdated @ rustls::Error::InvalidCertificate(
+                CertificateError::ExpiredContext { .. } | CertificateError::NotValidYetContext { .. },
+            ),
+        ) = verify(&self.certificate, &localhost)
+        {
+            return Err(outdated);
         }
-        Ok(())
+        names
+            .iter()
+            .filter_map(server_name)
+            .try_for_each(|name| verify(leaf, &name).map(drop))
     }
 }
 

@@ -1,0 +1,69 @@
+# `make run` and `make test` are all a newcomer needs; the rest are parts of them.
+
+# A Rust that `make setup` has just installed is not on the path of this shell yet.
+export PATH := $(HOME)/.cargo/bin:$(PATH)
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+
+STATE ?= .state
+
+.PHONY: help run test setup setup-test lint features unit fuzz interop deny bench
+
+help:
+	@echo 'make run      build, start a development server with a bot that plays, print what to try'
+	@echo 'make test     everything that must hold, real client libraries included'
+	@echo 'make lint     formatting, clippy, documentation'
+	@echo 'make unit     the tests of the crates'
+	@echo 'make bench    the benchmarks (release build)'
+	@echo 'make setup    install what is missing to build'
+
+run: setup
+	cargo build --bin voxhall
+	exec target/debug/voxhall serve --dev --demo --state $(STATE)
+
+# One order for people and CI: what fails fastest comes first, and each step reuses what the one before has built.
+test: setup-test lint features unit fuzz interop deny
+
+setup:
+	@scripts/setup build
+
+setup-test:
+	@scripts/setup test
+
+lint:
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --quiet
+
+# Each crate without features and with each of its features alone.
+features:
+	@scripts/features
+
+# `--all-targets` builds the program as well, with the same settings: interop runs that very file.
+unit:
+	cargo build --workspace --all-targets
+	@if cargo nextest --version >/dev/null 2>&1; then \
+	  cargo nextest run --workspace; \
+	else \
+	  cargo test --workspace --all-targets; \
+	fi
+	cargo test --workspace --doc --quiet
+
+fuzz:
+	@fuzz/smoke
+
+interop:
+	@interop/run
+
+# Licences and advisories of the dependencies. Building cargo-deny takes longer than all other steps together, so
+# it is used where it is installed: `cargo install cargo-deny --locked`.
+deny:
+	@if cargo deny --version >/dev/null 2>&1; then \
+	  cargo deny check; \
+	else \
+	  echo 'cargo-deny is not installed; licences and advisories were not checked'; \
+	fi
+
+bench:
+	cargo build --release --bin voxhall
+	@scripts/bench
