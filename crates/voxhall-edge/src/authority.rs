@@ -195,7 +195,7 @@ impl LocalAuthority {
             .build()
             .map_err(|error| rustls::Error::General(error.to_string()))?;
         let at = UnixTime::since_unix_epoch(at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default());
-        let verify = |certificate, name| verifier.verify_server_cert(certificate, &[], name, &[], at);
+        let verify = |certificate: &_, name: &_| verifier.verify_server_cert(certificate, &[], name, &[], at);
         // The authority's own dates are not looked at when it is the root, though OpenSSL does; as a leaf it is
         // refused in any case, and for its dates first.
         let localhost = ServerName::try_from(LOOPBACK[0]).expect("localhost is a host name");
