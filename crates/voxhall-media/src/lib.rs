@@ -25,6 +25,7 @@
 //! packet.
 
 mod error;
+pub mod jitter;
 pub mod opus;
 pub mod pcm;
 pub mod source;
