@@ -4,7 +4,9 @@ mod naming;
 mod scalar;
 
 pub mod extra;
+pub mod gateway;
 pub mod ids;
+pub mod model;
 pub mod nullable;
 pub mod secret;
 pub mod voice;

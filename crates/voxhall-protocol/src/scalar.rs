@@ -38,8 +38,8 @@ impl<T: TryFrom<i128>> Visitor<'_> for WholeNumber<T> {
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<T, E> {
-        match text.parse::<i64>() {
-            Ok(value) => Self::fit(i128::from(value)),
+        match text.parse::<i128>() {
+            Ok(value) => Self::fit(value),
             Err(_) => Err(E::invalid_value(de::Unexpected::Str(text), &self)),
         }
     }
@@ -105,13 +105,4 @@ pub(crate) fn plain_number<S: Serializer>(value: &f64, serializer: S) -> Result<
     } else {
         value.serialize(serializer)
     }
-}
-
-/// Reads null as the default, for lists and texts that some senders null.
-pub(crate) fn null_is_default<'de, T, D>(deserializer: D) -> Result<T, D::Error>
-where
-    T: Deserialize<'de> + Default,
-    D: Deserializer<'de>,
-{
-    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }

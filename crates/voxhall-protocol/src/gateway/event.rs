@@ -1,0 +1,204 @@
+//! Events: the payloads of op 0, by name.
+
+use serde_json::Value;
+
+use super::DecodeError;
+use super::envelope::json;
+use super::payload::{
+    CallCreate, CallDelete, CallUpdate, ChannelNote, ChannelNotes, ChannelRecipient, GuildMember,
+    GuildMemberRemove, GuildMembersChunk, MemberListUpdate, MessageAck, Presence, RateLimited,
+    ReadySupplemental, SoundboardSounds, StreamCreated, StreamDelete, StreamServerUpdate, StreamUpdate,
+    VoiceChannelEffect, VoiceServerUpdate,
+};
+use crate::Extra;
+use crate::model::{
+    Channel, Guild, Message, PartialMessage, ReadyPayload, UnavailableGuild, VoiceState, VoiceStateDraft,
+};
+
+macro_rules! events {
+    ($($(#[$doc:meta])* $variant:ident($payload:ty) = $name:literal;)+) => {
+        /// An event of the main Gateway.
+        #[derive(Debug, Clone, PartialEq)]
+        pub enum Event {
+            $($(#[$doc])* $variant($payload),)+
+            /// VOICE_STATE_UPDATE in the form of the first public draft.
+            VoiceStateDraft(VoiceStateDraft),
+            /// An event this crate has no type for.
+            Unknown {
+                /// Its name.
+                name: String,
+                /// Its payload.
+                data: Value,
+            },
+        }
+
+        impl Event {
+            /// The name, `t` of the envelope.
+            #[must_use]
+            pub fn name(&self) -> &str {
+                match self {
+                    $(Self::$variant(_) => $name,)+
+                    Self::VoiceStateDraft(_) => VOICE_STATE_UPDATE,
+                    Self::Unknown { name, .. } => name,
+                }
+            }
+
+            /// Reads the payload of the event called `name`.
+            ///
+            /// # Errors
+            ///
+            /// [`DecodeError::Event`] if a known event is malformed.
+            pub fn decode(name: &str, data: &str) -> Result<Self, DecodeError> {
+                let malformed = |source| DecodeError::Event { name: name.to_owned(), source };
+                match name {
+                    $($name => match serde_json::from_str(data) {
+                        Ok(payload) => Ok(Self::$variant(payload)),
+                        Err(source) => Self::in_other_form(name, data).ok_or_else(|| malformed(source)),
+                    },)+
+                    other => Ok(Self::Unknown {
+                        name: other.to_owned(),
+                        data: serde_json::from_str(data).map_err(malformed)?,
+                    }),
+                }
+            }
+
+            /// Writes the payload.
+            #[must_use]
+            pub fn to_data(&self) -> String {
+                match self {
+                    $(Self::$variant(payload) => json(payload),)+
+                    Self::VoiceStateDraft(payload) => json(payload),
+                    Self::Unknown { data, .. } => json(data),
+                }
+            }
+        }
+    };
+}
+
+const VOICE_STATE_UPDATE: &str = "VOICE_STATE_UPDATE";
+
+events! {
+    /// A session has begun.
+    Ready(Box<ReadyPayload>) = "READY";
+    /// The rest of READY for user accounts.
+    ReadySupplemental(Box<ReadySupplemental>) = "READY_SUPPLEMENTAL";
+    /// A session was taken up and everything missed has been sent.
+    Resumed(Extra) = "RESUMED";
+    /// A guild with all that is in it.
+    GuildCreate(Box<Guild>) = "GUILD_CREATE";
+    /// A guild is gone.
+    GuildDelete(UnavailableGuild) = "GUILD_DELETE";
+    /// Members asked for.
+    GuildMembersChunk(Box<GuildMembersChunk>) = "GUILD_MEMBERS_CHUNK";
+    /// A new member.
+    GuildMemberAdd(Box<GuildMember>) = "GUILD_MEMBER_ADD";
+    /// A changed member.
+    GuildMemberUpdate(Box<GuildMember>) = "GUILD_MEMBER_UPDATE";
+    /// A member has gone.
+    GuildMemberRemove(Box<GuildMemberRemove>) = "GUILD_MEMBER_REMOVE";
+    /// Rows of a member list.
+    GuildMemberListUpdate(Box<MemberListUpdate>) = "GUILD_MEMBER_LIST_UPDATE";
+    /// A new channel.
+    ChannelCreate(Box<Channel>) = "CHANNEL_CREATE";
+    /// A changed channel.
+    ChannelUpdate(Box<Channel>) = "CHANNEL_UPDATE";
+    /// A channel is gone.
+    ChannelDelete(Box<Channel>) = "CHANNEL_DELETE";
+    /// Somebody came into a group.
+    ChannelRecipientAdd(Box<ChannelRecipient>) = "CHANNEL_RECIPIENT_ADD";
+    /// Somebody went from a group.
+    ChannelRecipientRemove(Box<ChannelRecipient>) = "CHANNEL_RECIPIENT_REMOVE";
+    /// Status lines of voice channels.
+    ChannelStatuses(ChannelNotes) = "CHANNEL_STATUSES";
+    /// Status lines and start times of voice channels.
+    ChannelInfo(ChannelNotes) = "CHANNEL_INFO";
+    /// Somebody joined, moved, left, or changed flags.
+    VoiceStateUpdate(Box<VoiceState>) = "VOICE_STATE_UPDATE";
+    /// Where to connect for voice.
+    VoiceServerUpdate(VoiceServerUpdate) = "VOICE_SERVER_UPDATE";
+    /// A changed status line.
+    VoiceChannelStatusUpdate(ChannelNote) = "VOICE_CHANNEL_STATUS_UPDATE";
+    /// The first came, or the last left.
+    VoiceChannelStartTimeUpdate(ChannelNote) = "VOICE_CHANNEL_START_TIME_UPDATE";
+    /// An animation or a sound.
+    VoiceChannelEffectSend(VoiceChannelEffect) = "VOICE_CHANNEL_EFFECT_SEND";
+    /// A new message.
+    MessageCreate(Box<Message>) = "MESSAGE_CREATE";
+    /// A changed message.
+    MessageUpdate(Box<PartialMessage>) = "MESSAGE_UPDATE";
+    /// A read marker of the own account.
+    MessageAck(MessageAck) = "MESSAGE_ACK";
+    /// A call has begun.
+    CallCreate(CallCreate) = "CALL_CREATE";
+    /// A call has changed.
+    CallUpdate(CallUpdate) = "CALL_UPDATE";
+    /// A call is over.
+    CallDelete(CallDelete) = "CALL_DELETE";
+    /// A stream begins, or can be watched.
+    StreamCreate(StreamCreated) = "STREAM_CREATE";
+    /// Where to connect for a stream.
+    StreamServerUpdate(StreamServerUpdate) = "STREAM_SERVER_UPDATE";
+    /// A stream has changed.
+    StreamUpdate(StreamUpdate) = "STREAM_UPDATE";
+    /// A stream is over.
+    StreamDelete(StreamDelete) = "STREAM_DELETE";
+    /// Sounds of a guild.
+    SoundboardSounds(SoundboardSounds) = "SOUNDBOARD_SOUNDS";
+    /// An op came too often.
+    RateLimited(RateLimited) = "RATE_LIMITED";
+    /// A presence.
+    PresenceUpdate(Presence) = "PRESENCE_UPDATE";
+}
+
+impl Event {
+    fn in_other_form(name: &str, data: &str) -> Option<Self> {
+        match name {
+            VOICE_STATE_UPDATE => {
+                let draft: VoiceStateDraft = serde_json::from_str(data).ok()?;
+                // The draft has no further fields; with them it is a malformed voice state.
+                draft.extra.is_empty().then_some(Self::VoiceStateDraft(draft))
+            }
+            _ => None,
+        }
+    }
+
+    /// Writes the payload once, to be sent to many sessions.
+    #[must_use]
+    pub fn encode(&self) -> EncodedEvent {
+        EncodedEvent {
+            name: self.name().to_owned(),
+            data: self.to_data(),
+        }
+    }
+}
+
+/// An event whose payload is written already; only the sequence number differs between sessions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EncodedEvent {
+    name: String,
+    data: String,
+}
+
+impl EncodedEvent {
+    /// The name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The payload as JSON.
+    #[must_use]
+    pub fn data(&self) -> &str {
+        &self.data
+    }
+
+    /// The whole message for a session whose dispatches have come to `seq`.
+    #[must_use]
+    pub fn with_seq(&self, seq: u64) -> String {
+        format!(
+            "{{\"t\":{},\"s\":{seq},\"op\":0,\"d\":{}}}",
+            json(&self.name),
+            self.data
+        )
+    }
+}

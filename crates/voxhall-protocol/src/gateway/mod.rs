@@ -1,0 +1,35 @@
+//! The main Gateway: [`ClientMessage`] is what clients say, [`ServerMessage`] what the server says, and [`Event`]
+//! what happens.
+
+mod client;
+mod close;
+mod command;
+mod envelope;
+mod event;
+mod flags;
+mod opcode;
+mod payload;
+mod server;
+mod stream_key;
+mod token;
+
+pub use client::ClientMessage;
+pub use close::{GatewayCloseAction, GatewayCloseCode};
+pub use command::{
+    CallConnect, GuildSubscriptions, GuildSubscriptionsBulk, Identify, OneOrMany, PresenceUpdate,
+    QosHeartbeat, RequestChannels, RequestGuildMembers, RequestSoundboardSounds, Resume, StreamCreate,
+    StreamRef, StreamScope, StreamSetPaused, Subscription, VoiceStateUpdate,
+};
+pub use envelope::{DecodeError, MAX_CLIENT_MESSAGE};
+pub use event::{EncodedEvent, Event};
+pub use flags::{Capabilities, Intents};
+pub use opcode::{GatewayOpcode, Need};
+pub use payload::{
+    CallCreate, CallDelete, CallUpdate, ChannelNote, ChannelNotes, ChannelRecipient, GuildMember,
+    GuildMemberRemove, GuildMembersChunk, MemberListUpdate, MessageAck, Presence, RateLimited,
+    ReadySupplemental, SoundboardSounds, StreamCreated, StreamDelete, StreamDeleteReason, StreamServerUpdate,
+    StreamUpdate, SupplementalGuild, VoiceChannelEffect, VoiceServerUpdate,
+};
+pub use server::{Hello, ServerMessage};
+pub use stream_key::{ParseStreamKeyError, StreamKey};
+pub use token::TokenKind;

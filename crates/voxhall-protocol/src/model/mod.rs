@@ -1,0 +1,22 @@
+//! The objects that messages of the main Gateway and REST carry.
+//!
+//! Every type writes all the fields that strict client libraries ask for (gateway protocol, section 3), and reads
+//! objects that lack some. Constructors give a complete object to start from.
+
+mod channel;
+mod guild;
+mod message;
+mod permissions;
+mod ready;
+mod timestamp;
+mod user;
+mod voice;
+
+pub use channel::{Channel, ChannelKind, OverwriteKind, PermissionOverwrite};
+pub use guild::{Guild, ReadyGuild, Role, RoleColors, UnavailableGuild};
+pub use message::{CallInfo, Message, MessageKind, PartialMessage};
+pub use permissions::Permissions;
+pub use ready::{PartialApplication, ReadyPayload};
+pub use timestamp::Timestamp;
+pub use user::{Member, User};
+pub use voice::{VoiceRegion, VoiceState, VoiceStateDraft};
