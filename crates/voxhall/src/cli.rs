@@ -1,0 +1,101 @@
+//! The command line: one module per command.
+
+mod serve;
+
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+/// Voice and video that speak the Discord voice protocol: the server, and a client for the terminal.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    after_help = "Example:\n  voxhall serve --dev --demo\n  voxhall join 966416163309518878"
+)]
+pub struct Cli {
+    /// What is logged, for example `info`, `debug` or `warn,voxhall_node=debug`
+    #[arg(long, global = true, env = "VOXHALL_LOG", value_name = "FILTER")]
+    log: Option<String>,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Serve(serve::Args),
+}
+
+impl Cli {
+    /// Runs the command to its end.
+    pub fn run(self) -> Result<ExitCode> {
+        let default_level = match &self.command {
+            Command::Serve(_) => "info",
+        };
+        start_log(self.log.as_deref().unwrap_or(default_level))?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .context("cannot start the threads the program needs; raise the limits of this user")?;
+        let ended = runtime.block_on(self.command.run());
+        // A blocking read of a terminal or a disk must not hold up the end.
+        runtime.shutdown_background();
+        ended
+    }
+}
+
+impl Command {
+    async fn run(self) -> Result<ExitCode> {
+        match self {
+            Self::Serve(args) => args.run().await,
+        }
+        .map(|()| ExitCode::SUCCESS)
+    }
+}
+
+fn start_log(filter: &str) -> Result<()> {
+    let filter = EnvFilter::try_new(filter).with_context(|| {
+        format!("{filter:?} is no log filter; give one like info or warn,voxhall_node=debug")
+    })?;
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+        .init();
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory as _, Parser as _};
+
+    use super::Cli;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_shows_an_example() {
+        for command in Cli::command().get_subcommands() {
+            let help = command
+                .get_after_help()
+                .map(ToString::to_string)
+                .unwrap_or_default();
+            assert!(
+                help.contains("voxhall "),
+                "{} shows no example",
+                command.get_name()
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_on_the_command_line_is_said() {
+        let error = Cli::try_parse_from(["voxhall", "serve", "--listen", "8443"]).unwrap_err();
+        assert!(error.to_string().contains("--listen"), "{error}");
+    }
+}

@@ -1,0 +1,168 @@
+//! `voxhall serve`: the server.
+
+use std::fmt::Write as _;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+
+use crate::settings::Settings;
+use crate::state::DEFAULT_FOLDER;
+use crate::stop::StopSignals;
+use crate::wiring::Server;
+
+/// Run the server: main Gateway, REST, voice gateway and media in one process
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  voxhall serve --dev --demo
+  voxhall serve --listen 0.0.0.0:8443 --voice-listen 0.0.0.0:8444 --media-address 192.0.2.7 --public-host voice.example.org")]
+pub struct Args {
+    /// The world of the captures, ready to use; any unknown token logs in as a new bot; writes dev.json
+    #[arg(long)]
+    dev: bool,
+
+    /// A bot that plays generated music in the second voice channel (needs --dev)
+    #[arg(long, requires = "dev")]
+    demo: bool,
+
+    /// The folder for everything that lasts
+    #[arg(long, value_name = "DIR", env = "VOXHALL_STATE", default_value = DEFAULT_FOLDER)]
+    state: PathBuf,
+
+    /// Where main Gateway and REST listen, TLS and plain text alike; port 0 picks a free one
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8443")]
+    listen: SocketAddr,
+
+    /// Where the voice gateway listens; may be the same as --listen if --voice-host is given
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8444")]
+    voice_listen: SocketAddr,
+
+    /// The first UDP port for media, one more for each further worker; 0 picks free ones
+    #[arg(long, value_name = "PORT", default_value_t = 50_000)]
+    media_port: u16,
+
+    /// Where clients are told to send media; may be repeated, the first is the one in Ready
+    #[arg(long = "media-address", value_name = "IP", default_values_t = [IpAddr::V4(Ipv4Addr::LOCALHOST)])]
+    media_addresses: Vec<IpAddr>,
+
+    /// Threads that forward media [default: one per core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    workers: Option<u16>,
+
+    /// The host name clients are told for main Gateway and REST
+    #[arg(long, value_name = "NAME")]
+    public_host: Option<String>,
+
+    /// The host name clients are told for the voice gateway [default: that of --public-host]
+    #[arg(long, value_name = "NAME")]
+    voice_host: Option<String>,
+
+    /// A certificate chain in PEM form, instead of one of the local authority
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+
+    /// The private key of --tls-cert
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+
+    /// Offer the six historic encryption modes as well (implied by --dev)
+    #[arg(long)]
+    legacy_modes: bool,
+
+    /// Serve voice-gateway versions 1 to 3 as well (implied by --dev)
+    #[arg(long)]
+    legacy_versions: bool,
+}
+
+impl Args {
+    /// Serves until the process is asked to stop.
+    pub async fn run(self) -> Result<()> {
+        let mut signals = StopSignals::listen()?;
+        let settings = self.settings();
+        let mut server = tokio::select! {
+            started = Server::start(&settings) => started?,
+            () = signals.received() => return Ok(()),
+        };
+        print!("{}", welcome(&server, &settings));
+        signals.received().await;
+        println!("Stopping: telling every session. Ask again to stop at once.");
+        tokio::select! {
+            () = server.stop() => Ok(()),
+            () = signals.received() => bail!("stopped before every session was told"),
+        }
+    }
+
+    fn settings(&self) -> Settings {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Settings {
+            state: self.state.clone(),
+            listen: self.listen,
+            voice_listen: self.voice_listen,
+            media_port: self.media_port,
+            media_addresses: self.media_addresses.clone(),
+            workers: self.workers.map_or(cores, usize::from),
+            public_host: self.public_host.clone(),
+            voice_host: self.voice_host.clone(),
+            tls: self.tls_cert.clone().zip(self.tls_key.clone()),
+            legacy_modes: self.legacy_modes || self.dev,
+            legacy_versions: self.legacy_versions || self.dev,
+            dev: self.dev,
+        }
+    }
+}
+
+/// What the operator reads first: the addresses, what to try, and how client libraries are told to trust the server.
+fn welcome(server: &Server, settings: &Settings) -> String {
+    let mut text = String::new();
+    let file = &server.file;
+    let mut line = |line: &str| {
+        text.push_str(line);
+        text.push('\n');
+    };
+    line("Voxhall is running.");
+    line(&format!("  REST           {}/v10", file.api));
+    line(&format!("  main Gateway   {}", file.gateway));
+    line(&format!("  voice gateway  wss://{}", file.voice_endpoint));
+    let media: Vec<_> = file.media.iter().map(ToString::to_string).collect();
+    line(&format!("  media (UDP)    {}", media.join(", ")));
+    if let Some(ca) = &file.ca {
+        let fresh = if server.authority_is_new {
+            " (made just now)"
+        } else {
+            ""
+        };
+        line(&format!("  certificate    {}{fresh}", ca.display()));
+    }
+    if let Some(world) = &server.world {
+        let state = match settings.state.to_str() {
+            Some(DEFAULT_FOLDER) => String::new(),
+            _ => format!(" --state {}", settings.state.display()),
+        };
+        let channel = world.voice_channels[world.voice_channels.len() - 1];
+        line("\nTry, in another terminal:");
+        line(&format!("  voxhall join {channel}{state}"));
+        line(&format!(
+            "  voxhall record heard.wav --channel {channel} --seconds 10{state}"
+        ));
+        line(&format!("  voxhall play music.wav --channel {channel}{state}"));
+        line(&format!("  voxhall doctor{state}"));
+    }
+    if let Some(ca) = &file.ca {
+        let _ = write!(text, "\n{}", trust(&ca.display().to_string()));
+    }
+    text
+}
+
+/// The one setting by which each client library trusts the local authority.
+fn trust(ca: &str) -> String {
+    format!(
+        "To trust the certificate:
+  discord.js, oceanic.js, eris   NODE_EXTRA_CA_CERTS={ca}
+  discord.py, py-cord            SSL_CERT_FILE={ca}
+  serenity, songbird             SSL_CERT_FILE={ca}  (crate feature `native`)
+  twilight                       SSL_CERT_FILE={ca}
+  voxhall-client                 Trust::CaFile(\"{ca}\")
+  curl                           curl --cacert {ca}
+"
+    )
+}
