@@ -1,1 +1,22 @@
 //! RTP and RTCP packets, the eight transport encryption modes, nonces and replay windows; opens no socket.
+//!
+//! Everything here works on byte slices that the caller owns. Nothing on the way of a packet allocates, and bytes from
+//! the network can make nothing here panic.
+//!
+//! The way of a packet in: [`demux::classify`] → find the session by SSRC → [`Cipher::open`] →
+//! [`RtpPacket::parse`] or `rtcp::packets` → `replay::ReplayWindow::accept`. The way out: [`rtp::RtpHeader::write`]
+//! → [`Sealer::seal_parts`].
+//!
+//! Not here: sockets, rooms, the WebRTC transport (DTLS, SRTP), packetisation of codecs.
+
+pub mod crypto;
+pub mod demux;
+mod error;
+pub mod extension;
+pub mod rtp;
+pub mod rtx;
+pub mod silence;
+
+pub use crypto::{Cipher, NonceSuffix, Opened, PacketKind, Sealer, TransportKey};
+pub use error::Error;
+pub use rtp::{PayloadType, RtpPacket, RtpPacketMut, SequenceNumber};
