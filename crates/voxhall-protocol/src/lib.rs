@@ -1,13 +1,18 @@
 //! The messages of the main Gateway, the voice gateway and REST as types; knows the wire, holds no state.
 
+mod describe;
 mod naming;
 mod scalar;
 
+pub mod discovery;
 pub mod extra;
 pub mod gateway;
 pub mod ids;
 pub mod model;
 pub mod nullable;
+pub mod ping;
+pub mod rest;
+pub mod sdp;
 pub mod secret;
 pub mod voice;
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::time::Duration;
 
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 use serde::{Serialize, Serializer};
@@ -105,4 +106,17 @@ pub(crate) fn plain_number<S: Serializer>(value: &f64, serializer: S) -> Result<
     } else {
         value.serialize(serializer)
     }
+}
+
+/// A heartbeat interval in milliseconds, held between 100 ms and one hour so that no server can make a client spin or
+/// die.
+pub(crate) fn heartbeat_interval(millis: f64) -> Duration {
+    const SHORTEST_MS: f64 = 100.0;
+    const LONGEST_MS: f64 = 3_600_000.0;
+    let millis = if millis.is_nan() {
+        LONGEST_MS
+    } else {
+        millis.clamp(SHORTEST_MS, LONGEST_MS)
+    };
+    Duration::from_secs_f64(millis / 1000.0)
 }

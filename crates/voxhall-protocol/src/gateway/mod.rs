@@ -4,6 +4,7 @@
 mod client;
 mod close;
 mod command;
+mod describe;
 mod envelope;
 mod event;
 mod flags;

@@ -33,8 +33,7 @@ impl Hello {
     /// The heartbeat interval, held between 100 ms and one hour so that no server can make a client spin or die.
     #[must_use]
     pub fn interval(&self) -> Duration {
-        // `max` and `min` in this order also turn NaN into a number.
-        Duration::from_secs_f64(self.heartbeat_interval.max(100.0).min(3_600_000.0) / 1000.0)
+        scalar::heartbeat_interval(self.heartbeat_interval)
     }
 }
 

@@ -7,6 +7,7 @@ mod close;
 mod codec;
 mod dave;
 mod decode;
+mod describe;
 mod encode;
 mod flags;
 mod handshake;

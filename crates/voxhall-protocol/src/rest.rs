@@ -1,0 +1,326 @@
+//! The bodies of the REST requests that voice and calls need (gateway protocol, sections 6.4 and 9).
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::ids::{ApplicationId, ChannelId, UserId};
+use crate::model::{PermissionOverwrite, Timestamp, User};
+use crate::naming::open_numbers;
+use crate::{Extra, Nullable, scalar};
+
+/// The one content type all clients take; a charset behind it makes some treat the body as text.
+pub const CONTENT_TYPE: &str = "application/json";
+
+open_numbers! {
+    /// What went wrong, in an [`ApiError`].
+    ApiErrorCode: u32 {
+        /// See the message and the HTTP status.
+        General = 0 => "general error",
+        /// No such channel, or not to be seen.
+        UnknownChannel = 10003 => "unknown channel",
+        /// No such guild, or not to be seen.
+        UnknownGuild = 10004 => "unknown guild",
+        /// Not a member of the guild.
+        UnknownMember = 10007 => "unknown member",
+        /// No such message.
+        UnknownMessage = 10008 => "unknown message",
+        /// No such role.
+        UnknownRole = 10011 => "unknown role",
+        /// No such user.
+        UnknownUser = 10013 => "unknown user",
+        /// The user is in no room.
+        UnknownVoiceState = 10065 => "unknown voice state",
+        /// Not for bots.
+        BotsNotAllowed = 20001 => "bots cannot use this endpoint",
+        /// Too many requests on this resource.
+        RateLimited = 20028 => "rate limited",
+        /// The target is in no room.
+        NotConnectedToVoice = 40032 => "target user is not connected to voice",
+        /// Not to be seen.
+        MissingAccess = 50001 => "missing access",
+        /// Not possible in this kind of channel.
+        WrongChannelKind = 50024 => "cannot execute action on this channel type",
+        /// Not permitted.
+        MissingPermissions = 50013 => "missing permissions",
+        /// The body has wrong fields; `errors` says which.
+        InvalidFormBody = 50035 => "invalid form body",
+        /// The body is not JSON.
+        InvalidJson = 50109 => "the request body contains invalid JSON",
+        /// Muted, deafened or suppressed, so no effects.
+        CannotSendEffects = 50167 => "cannot send voice effects while muted, deafened or suppressed",
+    }
+}
+
+/// The body of every answer with an error status.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ApiError {
+    /// For people.
+    pub message: String,
+    /// For programs.
+    pub code: ApiErrorCode,
+    /// Which fields, for [`ApiErrorCode::InvalidFormBody`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub errors: Option<Value>,
+    /// Fields unknown here.
+    #[serde(flatten)]
+    pub extra: Extra,
+}
+
+impl ApiError {
+    /// An error with a message for people.
+    #[must_use]
+    pub fn new(code: ApiErrorCode, message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            code,
+            errors: None,
+            extra: Extra::new(),
+        }
+    }
+}
+
+/// The body of an answer 429.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RateLimited {
+    /// For people.
+    pub message: String,
+    /// Seconds.
+    pub retry_after: f64,
+    /// Whether it holds for all requests.
+    #[serde(default)]
+    pub global: bool,
+    /// Fields unknown here.
+    #[serde(flatten)]
+    pub extra: Extra,
+}
+
+/// `GET /gateway`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GatewayUrl {
+    /// `ws://` or `wss://`, host and port.
+    pub url: String,
+    /// Fields unknown here.
+    #[serde(flatten)]
+    pub extra: Extra,
+}
+
+/// How many sessions a bot may still begin.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SessionStartLimit {
+    /// Per day.
+    pub total: u32,
+    /// Left.
+    pub remaining: u32,
+    /// Milliseconds until they are all there again.
+    pub reset_after: u64,
+    /// How many at once, in five seconds.
+    pub max_concurrency: u32,
+}
+
+/// `GET /gateway/bot`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GatewayBot {
+    /// `ws://` or `wss://`, host and port.
+    pub url: String,
+    /// How many shards would be good.
+    pub shards: u32,
+    /// How many sessions may still begin.
+    pub session_start_limit: SessionStartLimit,
+    /// Fields unknown here.
+    #[serde(flatten)]
+    pub extra: Extra,
+}
+
+/// `GET /oauth2/applications/@me`, with all that client libraries ask for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Application {
+    /// Which.
+    pub id: ApplicationId,
+    /// Its name.
+    pub name: String,
+    /// Hash of the picture.
+    #[serde(default)]
+    pub icon: Option<String>,
+    /// What it is about.
+    #[serde(default)]
+    pub description: String,
+    /// Whether anybody may add it.
+    #[serde(default)]
+    pub bot_public: bool,
+    /// Whether adding it needs the long way.
+    #[serde(default)]
+    pub bot_require_code_grant: bool,
+    /// Whose it is.
+    #[serde(default)]
+    pub owner: Option<User>,
+    /// The team it belongs to.
+    #[serde(default)]
+    pub team: Option<Value>,
+    /// Hex; proves interactions over HTTP.
+    #[serde(default)]
+    pub verify_key: String,
+    /// Marks.
+    #[serde(default, deserialize_with = "scalar::whole")]
+    pub flags: u64,
+    /// Fields unknown here.
+    #[serde(flatten)]
+    pub extra: Extra,
+}
+
+/// `GET /channels/{c}/call`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ringable {
+    /// Whether the other side may be rung.
+    pub ringable: bool,
+}
+
+/// `PATCH /channels/{c}/call`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PatchCall {
+    /// Where its voice server should stand.
+    #[serde(default)]
+    pub region: Option<String>,
+    /// Fields unknown here.
+    #[serde(flatten)]
+    pub extra: Extra,
+}
+
+/// `POST /channels/{c}/call/ring`.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct RingRequest {
+    /// Whom to ring; null or absent rings all others.
+    #[serde(default, skip_serializing_if = "Nullable::is_absent")]
+    pub recipients: Nullable<Vec<UserId>>,
+    /// Fields unknown here.
+    #[serde(flatten)]
+    pub extra: Extra,
+}
+
+/// `POST /channels/{c}/call/stop-ringing`.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct StopRinging {
+    /// Whom to ring no more; null or absent is oneself: declining.
+    #[serde(default, skip_serializing_if = "Nullable::is_absent")]
+    pub recipients: Nullable<Vec<UserId>>,
+    /// Fields unknown here.
+    #[serde(flatten)]
+    pub extra: Extra,
+}
+
+/// `PATCH /guilds/{g}/members/{u}`, as far as voice goes.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct PatchMember {
+    /// Mutes or unmutes.
+    #[serde(default, skip_serializing_if = "Nullable::is_absent")]
+    pub mute: Nullable<bool>,
+    /// Deafens or undeafens.
+    #[serde(default, skip_serializing_if = "Nullable::is_absent")]
+    pub deaf: Nullable<bool>,
+    /// Moves; null disconnects.
+    #[serde(default, skip_serializing_if = "Nullable::is_absent")]
+    pub channel_id: Nullable<ChannelId>,
+    /// Fields unknown here.
+    #[serde(flatten)]
+    pub extra: Extra,
+}
+
+/// `PATCH /channels/{c}`, as far as voice goes.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct PatchChannel {
+    /// Renames.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Bit/s.
+    #[serde(
+        default,
+        deserialize_with = "scalar::optional_whole",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub bitrate: Option<u32>,
+    /// How many may be in it; 0 is no limit.
+    #[serde(
+        default,
+        deserialize_with = "scalar::optional_whole",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub user_limit: Option<u32>,
+    /// Region; null picks one.
+    #[serde(default, skip_serializing_if = "Nullable::is_absent")]
+    pub rtc_region: Nullable<String>,
+    /// 1 automatic, 2 full.
+    #[serde(
+        default,
+        deserialize_with = "scalar::optional_whole",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub video_quality_mode: Option<u8>,
+    /// Permissions that differ here, replacing all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub permission_overwrites: Option<Vec<PermissionOverwrite>>,
+    /// Fields unknown here.
+    #[serde(flatten)]
+    pub extra: Extra,
+}
+
+/// `PATCH /guilds/{g}/voice-states/@me` and `/{user}`.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct PatchVoiceState {
+    /// The stage.
+    #[serde(default, skip_serializing_if = "Nullable::is_absent")]
+    pub channel_id: Nullable<ChannelId>,
+    /// Whether listener or speaker.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suppress: Option<bool>,
+    /// Raises the hand; null takes it down.
+    #[serde(default, skip_serializing_if = "Nullable::is_absent")]
+    pub request_to_speak_timestamp: Nullable<Timestamp>,
+    /// Fields unknown here.
+    #[serde(flatten)]
+    pub extra: Extra,
+}
+
+/// `POST /users/@me/channels`.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct CreateDm {
+    /// With whom, in the form of user accounts; two and more make a group.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recipients: Option<Vec<UserId>>,
+    /// With whom, in the form of bots.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recipient_id: Option<UserId>,
+    /// Fields unknown here.
+    #[serde(flatten)]
+    pub extra: Extra,
+}
+
+impl CreateDm {
+    /// With whom, in either form.
+    #[must_use]
+    pub fn users(&self) -> Vec<UserId> {
+        self.recipients
+            .clone()
+            .unwrap_or_else(|| self.recipient_id.into_iter().collect())
+    }
+}
+
+/// `POST /channels/{c}/messages/{m}/ack`, and its answer.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct AckMessage {
+    /// Null.
+    #[serde(default)]
+    pub token: Option<String>,
+    /// Fields unknown here.
+    #[serde(flatten)]
+    pub extra: Extra,
+}
+
+/// `PUT /channels/{c}/voice-status`.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct VoiceStatus {
+    /// The status line; null takes it away.
+    #[serde(default)]
+    pub status: Option<String>,
+    /// Fields unknown here.
+    #[serde(flatten)]
+    pub extra: Extra,
+}
