@@ -27,20 +27,24 @@
 
 mod backoff;
 pub mod connection;
+mod engine;
 mod error;
 mod net;
 mod subscription;
 pub mod track;
 mod trust;
+mod voice;
 pub mod voices;
 
 pub use backoff::BackoffPolicy;
-pub use connection::{ConnectionState, Reason};
+pub use connection::{ConnectionState, Reason, Room};
+pub use engine::{EngineStatistics, LinkStatistics, MediaEngine};
 pub use error::Error;
 pub use net::{Address, BadAddress};
 pub use subscription::Subscription;
 pub use track::{TrackHandle, TrackState};
 pub use trust::Trust;
+pub use voice::{ConnectionConfig, ConnectionInfo, GatewayRequest, Statistics, VoiceConnection};
 pub use voices::{OpusPacket, SpeakingChange};
 #[cfg(feature = "opus-codec")]
 pub use voices::{SpeakerPcm, VoiceTick};

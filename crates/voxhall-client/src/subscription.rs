@@ -87,6 +87,10 @@ impl<T: Clone> Audience<T> {
         self.0.is_empty()
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Hands `event` to everyone and forgets those who stopped listening.
     pub(crate) fn publish(&mut self, event: &T) {
         self.0.retain(|publisher| publisher.publish(event.clone()));

@@ -240,6 +240,10 @@ impl Track {
         self.state.borrow().is_over()
     }
 
+    pub(crate) fn is_paused(&self) -> bool {
+        self.paused.load(Ordering::Relaxed)
+    }
+
     fn set_paused(&self, paused: bool) {
         if self.paused.swap(paused, Ordering::Relaxed) != paused {
             (self.wake)();

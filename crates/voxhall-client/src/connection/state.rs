@@ -144,6 +144,9 @@ pub enum Reason {
     /// The main Gateway said that this session is in no channel any more.
     #[error("removed from the channel")]
     Removed,
+    /// The main Gateway began a new session, and the voice state of the old one is lost.
+    #[error("the main Gateway session was lost")]
+    GatewaySessionLost,
     /// Another session of the same account took the channel over.
     #[error("another session of this account took over")]
     TakenOver,

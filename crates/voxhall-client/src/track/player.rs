@@ -1,4 +1,5 @@
 use std::collections::VecDeque;
+use std::fmt;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -10,6 +11,15 @@ use super::{Next, Track, TrackState};
 #[derive(Default)]
 pub(crate) struct Player {
     tracks: Mutex<VecDeque<Arc<Track>>>,
+}
+
+impl fmt::Debug for Player {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Player")
+            .field("tracks", &self.len())
+            .finish()
+    }
 }
 
 /// What the pacing thread takes for one tick.
@@ -62,6 +72,15 @@ impl Player {
     pub(crate) fn clear(&self) {
         let old = std::mem::take(&mut *self.tracks.lock());
         stop_all(old);
+    }
+
+    /// Whether the first track would yield frames, now or soon.
+    pub(crate) fn wants_to_send(&self) -> bool {
+        let tracks = self.tracks.lock();
+        tracks
+            .iter()
+            .find(|track| !track.is_over())
+            .is_some_and(|track| !track.is_paused())
     }
 
     /// How many tracks play or wait.

@@ -1,0 +1,430 @@
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use voxhall_protocol::ids::UserId;
+use voxhall_protocol::voice::Ssrc;
+use voxhall_transport::silence::{SILENCE_FRAMES, is_silence};
+use voxhall_transport::{Cipher, PacketKind, RtpPacket};
+
+use super::waiting::{Held, Waiting};
+use super::{Audiences, OpusPacket, SpeakingChange, Voices};
+use crate::connection::{RosterChange, SourceKind};
+use crate::engine::{LinkCounters, count};
+
+/// A speaker of whom nothing comes for so long has stopped, with or without silence frames.
+const SPEECH_TIMEOUT: Duration = Duration::from_millis(300);
+
+/// The receiving half of one session, without its socket: datagrams in, events to the listeners out.
+#[derive(Debug)]
+pub(crate) struct VoiceReceiver {
+    voices: Arc<Voices>,
+    counters: Arc<LinkCounters>,
+    cipher: Option<Cipher>,
+    sources: HashMap<Ssrc, (UserId, SourceKind)>,
+    users: BTreeMap<UserId, Speaker>,
+    waiting: Waiting,
+    /// Ticks so far.
+    tick: u64,
+}
+
+/// What is known of one user.
+#[derive(Debug, Default)]
+struct Speaker {
+    /// Set while the user speaks: when the last packet came.
+    last_packet: Option<Instant>,
+    /// Silence frames in a row.
+    silence: u8,
+    #[cfg(feature = "opus-codec")]
+    playback: Option<Box<voxhall_media::jitter::Playback>>,
+}
+
+impl VoiceReceiver {
+    pub(crate) fn new(voices: Arc<Voices>, counters: Arc<LinkCounters>) -> Self {
+        Self {
+            voices,
+            counters,
+            cipher: None,
+            sources: HashMap::new(),
+            users: BTreeMap::new(),
+            waiting: Waiting::default(),
+            tick: 0,
+        }
+    }
+
+    /// Packets can be opened from now on.
+    pub(crate) fn start(&mut self, cipher: Cipher) {
+        self.cipher = Some(cipher);
+    }
+
+    /// Whether [`VoiceReceiver::tick`] should be called every 20 ms.
+    pub(crate) fn wants_ticks(&self) -> bool {
+        self.voices.is_heard() && self.voices.change(|audiences| audiences.want_ticks())
+    }
+
+    /// Takes in who is in the room and whose a source is.
+    pub(crate) fn roster(&mut self, now: Instant, change: RosterChange) {
+        match change {
+            RosterChange::Joined(user) => {
+                self.users.entry(user).or_default();
+            }
+            RosterChange::Left(user) => {
+                self.sources.retain(|_, (owner, _)| *owner != user);
+                self.stopped(user);
+                self.users.remove(&user);
+            }
+            RosterChange::Source { ssrc, user, kind } => {
+                self.users.entry(user).or_default();
+                self.sources.insert(ssrc, (user, kind));
+                for held in self.waiting.claim(now, ssrc) {
+                    self.packet(ssrc, user, kind, held);
+                }
+            }
+            RosterChange::Cleared => {
+                for user in self.users.keys().copied().collect::<Vec<_>>() {
+                    self.stopped(user);
+                }
+                self.sources.clear();
+                self.users.clear();
+                self.waiting.clear();
+            }
+        }
+    }
+
+    /// Takes in a datagram that looks like RTP or RTCP. If nobody listens it is counted and not even opened.
+    pub(crate) fn datagram(&mut self, now: Instant, kind: PacketKind, datagram: &mut [u8]) {
+        count(&self.counters.packets_received);
+        if !self.voices.is_heard() || kind == PacketKind::Rtcp {
+            return;
+        }
+        let Some(cipher) = &self.cipher else {
+            return;
+        };
+        let opened = cipher.open(kind, datagram);
+        let Some(packet) = opened
+            .ok()
+            .and_then(|opened| RtpPacket::parse(opened.packet).ok())
+        else {
+            return count(&self.counters.packets_refused);
+        };
+        let held = Held {
+            sequence: packet.sequence_number().0,
+            timestamp: packet.timestamp(),
+            payload: Bytes::copy_from_slice(packet.payload()),
+            arrived: now,
+        };
+        let ssrc = packet.ssrc();
+        match self.sources.get(&ssrc) {
+            Some(&(user, kind)) => self.packet(ssrc, user, kind, held),
+            None if self.waiting.keep(now, ssrc, held) => {}
+            None => count(&self.counters.packets_unclaimed),
+        }
+    }
+
+    /// Hands a packet to everyone who wants it.
+    fn packet(&mut self, ssrc: Ssrc, user: UserId, kind: SourceKind, held: Held) {
+        if kind != SourceKind::Audio || held.payload.is_empty() {
+            return;
+        }
+        let speaker = self.users.entry(user).or_default();
+        let change = speaker.heard(user, held.arrived, is_silence(&held.payload));
+        self.voices.change(|audiences| {
+            if let Some(change) = change {
+                audiences.speaking.publish(&change);
+            }
+            #[cfg(feature = "opus-codec")]
+            if !audiences.pcm.is_empty() {
+                let playback = speaker.playback.get_or_insert_with(|| {
+                    Box::new(voxhall_media::jitter::Playback::new(Default::default()))
+                });
+                playback.insert(held.sequence, held.timestamp, held.payload.clone(), held.arrived);
+            }
+            if !audiences.packets.is_empty() {
+                audiences.packets.publish(&OpusPacket {
+                    user,
+                    ssrc,
+                    sequence: held.sequence,
+                    timestamp: held.timestamp,
+                    payload: held.payload,
+                    arrived: held.arrived,
+                });
+            }
+        });
+    }
+
+    fn stopped(&mut self, user: UserId) {
+        if let Some(change) = self.users.get_mut(&user).and_then(|speaker| speaker.stop(user)) {
+            self.voices
+                .change(|audiences| audiences.speaking.publish(&change));
+        }
+    }
+
+    /// 20 ms have passed: notices who fell silent, and plays what is due.
+    pub(crate) fn tick(&mut self, now: Instant) {
+        for (user, speaker) in &mut self.users {
+            let quiet = |last: Instant| now.saturating_duration_since(last) >= SPEECH_TIMEOUT;
+            if speaker.last_packet.is_some_and(quiet)
+                && let Some(change) = speaker.stop(*user)
+            {
+                self.voices
+                    .change(|audiences| audiences.speaking.publish(&change));
+            }
+        }
+        #[cfg(feature = "opus-codec")]
+        self.play();
+        self.tick += 1;
+    }
+
+    /// Decodes 20 ms of everyone, outside of any lock, and hands it over as one event.
+    #[cfg(feature = "opus-codec")]
+    fn play(&mut self) {
+        if self.voices.change(|audiences| audiences.pcm.is_empty()) {
+            for speaker in self.users.values_mut() {
+                speaker.playback = None;
+            }
+            return;
+        }
+        let mut tick = super::VoiceTick {
+            number: self.tick,
+            speaking: Vec::new(),
+            silent: Vec::new(),
+        };
+        for (user, speaker) in &mut self.users {
+            match speaker.decode() {
+                Some(pcm) => tick.speaking.push(super::SpeakerPcm { user: *user, pcm }),
+                None => tick.silent.push(*user),
+            }
+        }
+        self.voices.change(|audiences| audiences.pcm.publish(&tick));
+    }
+}
+
+impl Audiences {
+    /// Whether somebody listens to what only time can tell. Those who stopped listening are forgotten.
+    fn want_ticks(&mut self) -> bool {
+        self.packets.prune();
+        self.speaking.prune();
+        #[cfg(feature = "opus-codec")]
+        {
+            self.pcm.prune();
+            if !self.pcm.is_empty() {
+                return true;
+            }
+        }
+        !self.speaking.is_empty()
+    }
+}
+
+impl Speaker {
+    /// A packet came; says whether that begins or ends a talk spurt.
+    fn heard(&mut self, user: UserId, now: Instant, silence: bool) -> Option<SpeakingChange> {
+        if !silence {
+            self.silence = 0;
+            let before = self.last_packet.replace(now);
+            return before.is_none().then_some(SpeakingChange::Started(user));
+        }
+        self.silence = self.silence.saturating_add(1);
+        if self.silence >= SILENCE_FRAMES {
+            self.stop(user)
+        } else {
+            None
+        }
+    }
+
+    fn stop(&mut self, user: UserId) -> Option<SpeakingChange> {
+        self.last_packet.take().map(|_| SpeakingChange::Stopped(user))
+    }
+
+    /// The next 20 ms, if there is anything to hear.
+    #[cfg(feature = "opus-codec")]
+    fn decode(&mut self) -> Option<Arc<[f32]>> {
+        use voxhall_media::jitter::Heard;
+        let playback = self.playback.as_mut()?;
+        let mut pcm = [0.0; voxhall_media::FRAME_LEN];
+        match playback.next_frame(&mut pcm) {
+            Ok(Heard::Voice | Heard::Concealed) => Some(Arc::from(pcm.as_slice())),
+            Ok(Heard::Silence) => None,
+            Err(error) => {
+                tracing::warn!(%error, "a voice cannot be decoded");
+                self.playback = None;
+                None
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use voxhall_protocol::voice::EncryptionMode;
+    use voxhall_transport::rtp::RtpHeader;
+    use voxhall_transport::silence::OPUS_SILENCE;
+    use voxhall_transport::{PayloadType, Sealer, SequenceNumber, TransportKey};
+
+    use super::*;
+    use crate::subscription::{Subscription, channel};
+
+    const ALICE: UserId = UserId(2);
+    const SSRC: Ssrc = Ssrc(77);
+    const VOICE: &[u8] = &[0x78, 1, 2, 3];
+
+    /// A receiver, and the other end of the wire.
+    struct Wire {
+        receiver: VoiceReceiver,
+        sealer: Sealer,
+        sequence: u16,
+        now: Instant,
+    }
+
+    impl Wire {
+        fn new() -> Self {
+            let cipher = || Cipher::new(EncryptionMode::AeadAes256GcmRtpsize, &TransportKey::from([7; 32]));
+            let mut receiver = VoiceReceiver::new(Arc::default(), Arc::default());
+            receiver.start(cipher());
+            Self {
+                receiver,
+                sealer: Sealer::server(cipher(), 0, [0; 24]),
+                sequence: 0,
+                now: Instant::now(),
+            }
+        }
+
+        fn packets(&self) -> Subscription<OpusPacket> {
+            let (publisher, subscription) = channel(64);
+            self.receiver.voices.listen_to_packets(publisher);
+            subscription
+        }
+
+        fn speaking(&self) -> Subscription<SpeakingChange> {
+            let (publisher, subscription) = channel(64);
+            self.receiver.voices.listen_to_speaking(publisher);
+            subscription
+        }
+
+        fn send(&mut self, payload: &[u8]) {
+            let header = RtpHeader {
+                marker: false,
+                payload_type: PayloadType::OPUS,
+                sequence_number: SequenceNumber(self.sequence),
+                timestamp: u32::from(self.sequence) * 960,
+                ssrc: SSRC,
+            };
+            self.sequence += 1;
+            let mut datagram = [0; 256];
+            let length = self
+                .sealer
+                .seal_parts(PacketKind::Rtp, &header.to_bytes(false), payload, &mut datagram)
+                .unwrap();
+            self.now += super::super::TICK;
+            self.receiver
+                .datagram(self.now, PacketKind::Rtp, &mut datagram[..length]);
+        }
+
+        fn announce(&mut self) {
+            let source = RosterChange::Source {
+                ssrc: SSRC,
+                user: ALICE,
+                kind: SourceKind::Audio,
+            };
+            self.receiver.roster(self.now, source);
+        }
+    }
+
+    #[test]
+    fn packets_before_their_announcement_are_kept_for_it() {
+        let mut wire = Wire::new();
+        let mut packets = wire.packets();
+        wire.send(VOICE);
+        wire.send(VOICE);
+        assert!(packets.try_recv().is_none());
+        wire.announce();
+        let sequences: Vec<_> = std::iter::from_fn(|| packets.try_recv())
+            .map(|packet| packet.sequence)
+            .collect();
+        assert_eq!(sequences, [0, 1]);
+        wire.send(VOICE);
+        let packet = packets.try_recv().unwrap();
+        assert_eq!(
+            (packet.user, packet.timestamp, &packet.payload[..]),
+            (ALICE, 1920, VOICE)
+        );
+    }
+
+    #[test]
+    fn speech_begins_with_a_packet_and_ends_with_five_silences() {
+        let mut wire = Wire::new();
+        let mut speaking = wire.speaking();
+        wire.announce();
+        wire.send(VOICE);
+        assert_eq!(speaking.try_recv(), Some(SpeakingChange::Started(ALICE)));
+        for _ in 0..4 {
+            wire.send(&OPUS_SILENCE);
+        }
+        assert_eq!(speaking.try_recv(), None);
+        wire.send(&OPUS_SILENCE);
+        assert_eq!(speaking.try_recv(), Some(SpeakingChange::Stopped(ALICE)));
+        wire.send(VOICE);
+        assert_eq!(speaking.try_recv(), Some(SpeakingChange::Started(ALICE)));
+    }
+
+    #[test]
+    fn speech_ends_without_silences_too() {
+        let mut wire = Wire::new();
+        let mut speaking = wire.speaking();
+        wire.announce();
+        wire.send(VOICE);
+        wire.receiver.tick(wire.now + SPEECH_TIMEOUT / 2);
+        assert_eq!(speaking.try_recv(), Some(SpeakingChange::Started(ALICE)));
+        assert_eq!(speaking.try_recv(), None);
+        wire.receiver.tick(wire.now + SPEECH_TIMEOUT);
+        assert_eq!(speaking.try_recv(), Some(SpeakingChange::Stopped(ALICE)));
+        wire.send(VOICE);
+        wire.receiver.roster(wire.now, RosterChange::Left(ALICE));
+        assert_eq!(speaking.try_recv(), Some(SpeakingChange::Started(ALICE)));
+        assert_eq!(speaking.try_recv(), Some(SpeakingChange::Stopped(ALICE)));
+    }
+
+    #[test]
+    fn nothing_is_opened_while_nobody_listens() {
+        let mut wire = Wire::new();
+        wire.announce();
+        wire.receiver.datagram(wire.now, PacketKind::Rtp, &mut [0x80; 60]);
+        let unheard = wire.receiver.counters.read();
+        assert_eq!((unheard.packets_received, unheard.packets_refused), (1, 0));
+        let packets = wire.packets();
+        wire.receiver.datagram(wire.now, PacketKind::Rtp, &mut [0x80; 60]);
+        assert_eq!(wire.receiver.counters.read().packets_refused, 1);
+        drop(packets);
+        assert!(!wire.receiver.wants_ticks());
+        assert!(
+            !wire.receiver.voices.is_heard(),
+            "listeners that left are forgotten"
+        );
+    }
+
+    #[cfg(feature = "opus-codec")]
+    #[test]
+    fn a_tick_names_who_spoke_and_who_did_not() {
+        let mut wire = Wire::new();
+        let (publisher, mut pcm) = channel(64);
+        wire.receiver.voices.listen_to_pcm(publisher);
+        wire.announce();
+        wire.receiver.roster(wire.now, RosterChange::Joined(UserId(3)));
+        let config = voxhall_media::opus::EncoderConfig::default();
+        let mut encoder = voxhall_media::opus::Encoder::new(config).unwrap();
+        let mut heard = 0;
+        for _ in 0..20 {
+            let tone: Vec<f32> = (0..1920).map(|at| (at as f32 * 0.03).sin() * 0.5).collect();
+            wire.send(&encoder.encode(&tone).unwrap());
+            wire.receiver.tick(wire.now);
+            let tick = pcm.try_recv().unwrap();
+            assert!(tick.silent.contains(&UserId(3)));
+            heard += tick
+                .speaking
+                .iter()
+                .filter(|speaker| speaker.user == ALICE && speaker.pcm.len() == 1920)
+                .count();
+        }
+        assert!(heard >= 15, "heard in {heard} of 20 ticks");
+    }
+}
