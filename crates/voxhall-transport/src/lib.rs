@@ -4,7 +4,7 @@
 //! the network can make nothing here panic.
 //!
 //! The way of a packet in: [`demux::classify`] → find the session by SSRC → [`Cipher::open`] →
-//! [`RtpPacket::parse`] or `rtcp::packets` → `replay::ReplayWindow::accept`. The way out: [`rtp::RtpHeader::write`]
+//! [`RtpPacket::parse`] or [`rtcp::packets`] → [`replay::ReplayWindow::accept`]. The way out: [`rtp::RtpHeader::write`]
 //! → [`Sealer::seal_parts`].
 //!
 //! Not here: sockets, rooms, the WebRTC transport (DTLS, SRTP), packetisation of codecs.
@@ -13,6 +13,8 @@ pub mod crypto;
 pub mod demux;
 mod error;
 pub mod extension;
+pub mod replay;
+pub mod rtcp;
 pub mod rtp;
 pub mod rtx;
 pub mod silence;

@@ -33,7 +33,7 @@ pub struct PacketFingerprint(pub u64);
 pub struct Opened<'a> {
     /// Header and plaintext, contiguous, within the datagram's buffer.
     pub packet: &'a mut [u8],
-    /// For the `ReplayWindow`.
+    /// For the [`ReplayWindow`](crate::replay::ReplayWindow).
     pub fingerprint: PacketFingerprint,
 }
 
