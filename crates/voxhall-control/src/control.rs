@@ -2,19 +2,40 @@
 
 use std::sync::Arc;
 
-use voxhall_switchboard::Switchboard;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use voxhall_live::TicketEnd;
+use voxhall_protocol::ids::ChannelId;
+use voxhall_switchboard::{Change, Switchboard, Watch};
 
-use crate::{ControlConfig, Directory, Error};
+use crate::calls::timers::Timer;
+use crate::calls::{Calls, Reaction};
+use crate::directory::{Directory, User};
+use crate::gateway::hub::Hub;
+use crate::gateway::login::IdentifyGate;
+use crate::{ControlConfig, Error, dev};
 
-/// The control plane. Clone the `Arc`; dropping the last one ends its tasks.
+/// The control plane: main Gateway, REST and calls. Its tasks end when it is dropped.
 pub struct Control {
-    config: ControlConfig,
-    directory: Arc<Directory>,
-    board: Arc<dyn Switchboard>,
+    core: Arc<Core>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+/// What the parts of the control plane share.
+pub(crate) struct Core {
+    pub(crate) config: ControlConfig,
+    pub(crate) directory: Arc<Directory>,
+    pub(crate) calls: Calls,
+    pub(crate) hub: Hub,
+    pub(crate) identifies: IdentifyGate,
+    /// Becomes true when clients shall go elsewhere.
+    pub(crate) draining: watch::Sender<bool>,
+    /// Held while an unknown token becomes a bot, so that it becomes one bot and not two.
+    adopting: tokio::sync::Mutex<()>,
 }
 
 impl Control {
-    /// Starts the control plane's tasks: it watches the switchboard from here on.
+    /// Starts the control plane: from here on it watches the switchboard, and returns once it knows what is there.
     ///
     /// # Errors
     /// [`Error::Switchboard`] if the switchboard cannot be watched.
@@ -23,18 +44,166 @@ impl Control {
         directory: Arc<Directory>,
         board: Arc<dyn Switchboard>,
     ) -> Result<Arc<Self>, Error> {
-        Ok(Arc::new(Self {
+        // One watch over everything keeps the global order of changes.
+        let mut changes = board.watch("").await?;
+        let core = Arc::new(Core {
+            calls: Calls::new(board, directory.clone(), config.limits.clone()),
             config,
             directory,
-            board,
-        }))
+            hub: Hub::default(),
+            identifies: IdentifyGate::default(),
+            draining: watch::Sender::new(false),
+            adopting: tokio::sync::Mutex::default(),
+        });
+        core.take_snapshot(&mut changes).await;
+        let (repairs, broken) = mpsc::unbounded_channel();
+        let tasks = vec![
+            tokio::spawn(core.clone().tell_changes(changes, repairs)),
+            tokio::spawn(core.clone().repair(broken)),
+            tokio::spawn(core.clone().keep_time()),
+        ];
+        Ok(Arc::new(Self { core, tasks }))
     }
 
-    /// REST below `/api` and `/admin`, and the main Gateway on `/` and `/gateway`.
-    pub fn router(self: &Arc<Self>) -> axum::Router {
-        axum::Router::new()
+    /// REST below `/api`, the endpoints of the command line below `/admin`, and the main Gateway on `/` and
+    /// `/gateway`.
+    ///
+    /// Requests should carry a [`voxhall_edge::Peer`] extension: whether they came over TLS decides between `ws` and
+    /// `wss` in the addresses that clients are told.
+    pub fn router(&self) -> axum::Router {
+        crate::rest::router(self.core.clone())
     }
 
-    /// Tells every connected client to come back elsewhere (op 7), and takes no new sessions.
-    pub fn drain(&self) {}
+    /// Tells every connected client to connect again and resume (op 7). Sessions go on until their sockets close.
+    pub fn drain(&self) {
+        self.core.draining.send_replace(true);
+    }
+}
+
+impl Drop for Control {
+    fn drop(&mut self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+}
+
+impl Core {
+    /// Takes what the switchboard holds already. Nobody is told of it.
+    async fn take_snapshot(&self, changes: &mut Watch) {
+        while let Some(change) = changes.next().await {
+            if change == Change::SnapshotEnd {
+                return;
+            }
+            self.calls.apply(&change, false);
+            self.calls.applied(&change);
+        }
+    }
+
+    /// Turns changes into events, one after the other.
+    async fn tell_changes(self: Arc<Self>, mut changes: Watch, repairs: mpsc::UnboundedSender<ChannelId>) {
+        while let Some(change) = changes.next().await {
+            let Reaction {
+                dispatches,
+                repairs: broken,
+            } = self.calls.apply(&change, true);
+            for dispatch in dispatches {
+                self.hub.deliver(&self.directory.read(), dispatch);
+            }
+            for channel in broken {
+                // The receiver lives as long as this task does.
+                let _ = repairs.send(channel);
+            }
+            self.calls.applied(&change);
+        }
+        tracing::error!("the switchboard has gone away; joins and moves no longer work");
+    }
+
+    /// Brings calls back that lost their node.
+    async fn repair(self: Arc<Self>, mut broken: mpsc::UnboundedReceiver<ChannelId>) {
+        while let Some(channel) = broken.recv().await {
+            match self.calls.act(|facts| facts.repair(channel)).await {
+                Ok(true) => {}
+                Ok(false) => {
+                    tracing::warn!(%channel, "no media node takes this call; its people wait for one")
+                }
+                Err(error) => tracing::error!(%error, %channel, "a call cannot be brought to another node"),
+            }
+        }
+    }
+
+    /// Does what is due.
+    async fn keep_time(self: Arc<Self>) {
+        loop {
+            for timer in self.calls.next_timers().await {
+                if let Err(error) = self.expire(&timer).await {
+                    tracing::error!(%error, ?timer, "what was due cannot be done");
+                }
+            }
+        }
+    }
+
+    async fn expire(&self, timer: &Timer) -> Result<(), Error> {
+        match timer {
+            Timer::RingEnds(channel, user) => self.calls.act(|facts| facts.ring_ended(*channel, *user)).await,
+            Timer::AloneEnds(channel) => self.calls.act(|facts| facts.alone_ended(*channel)).await,
+            Timer::TicketEnds(at, token) => self.calls.act(|facts| facts.ticket_ended(at, token)).await,
+            Timer::SessionEnds(session) => {
+                // A resume takes the timer back, but may come while it is being taken out.
+                if self.hub.session(session).is_some_and(|cell| !cell.is_attached()) {
+                    self.end_session(session).await;
+                }
+                Ok(true)
+            }
+        }
+        .map(|_| ())
+    }
+
+    /// A session has no socket: it waits to be resumed.
+    pub(crate) fn session_detached(&self, session: &str) {
+        self.calls.set_timer(
+            Timer::SessionEnds(session.to_owned()),
+            self.config.limits.resume_window,
+        );
+    }
+
+    /// A session was resumed.
+    pub(crate) fn session_kept(&self, session: &str) {
+        self.calls.clear_timer(&Timer::SessionEnds(session.to_owned()));
+    }
+
+    /// Ends a session: it leaves every room it is in.
+    pub(crate) async fn end_session(&self, session: &str) {
+        self.session_kept(session);
+        if !self.hub.close(session) {
+            return;
+        }
+        if let Err(error) = self.calls.act(|facts| Some(facts.session_ended(session))).await {
+            tracing::error!(%error, "a session that ended cannot leave its rooms");
+        }
+    }
+
+    /// Whose token this is. In the dev world an unknown one becomes a new bot.
+    pub(crate) async fn account_of(&self, token: &str) -> Result<Option<User>, Error> {
+        let known = |token| self.directory.read().user_of_token(token).cloned();
+        if let Some(user) = known(token) {
+            return Ok(Some(user));
+        }
+        if !self.config.dev || token.is_empty() {
+            return Ok(None);
+        }
+        let _adopting = self.adopting.lock().await;
+        if let Some(user) = known(token) {
+            return Ok(Some(user));
+        }
+        let id = dev::adopt(&self.directory, token).await?;
+        Ok(self.directory.read().user(id).cloned())
+    }
+
+    /// Ends somebody's voice in a guild or call for good.
+    pub(crate) async fn disconnect(&self, record: &voxhall_live::VoiceRecord) -> Result<bool, Error> {
+        self.calls
+            .act(|facts| Some(facts.disconnect(record, TicketEnd::Disconnected)))
+            .await
+    }
 }

@@ -5,9 +5,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::wire::ChannelType;
 use voxhall_protocol::Token;
 use voxhall_protocol::ids::{ChannelId, GuildId, RoleId, UserId};
+use voxhall_protocol::model::ChannelKind;
 
 use crate::Error;
 use crate::directory::{Directory, Member, NewUser, Role};
@@ -138,9 +138,9 @@ async fn seed_guild(directory: &Directory) -> Result<(), Error> {
         directory.put_role(GUILD, role).await?;
     }
     let channels = [
-        (TEXT_CHANNEL, ChannelType::GuildText, "general"),
-        (VOICE_CHANNELS[0], ChannelType::GuildVoice, "General"),
-        (VOICE_CHANNELS[1], ChannelType::GuildVoice, "Music"),
+        (TEXT_CHANNEL, ChannelKind::GuildText, "general"),
+        (VOICE_CHANNELS[0], ChannelKind::GuildVoice, "General"),
+        (VOICE_CHANNELS[1], ChannelKind::GuildVoice, "Music"),
     ];
     for (id, kind, name) in channels {
         if directory.read().guild_channel(id).is_none() {

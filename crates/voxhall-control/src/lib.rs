@@ -9,13 +9,17 @@
 //! sees comes from *watching* that write. So the events of a join are told in the order in which its records were
 //! written, by this process or any other.
 
+mod calls;
+mod clock;
 mod config;
 mod control;
 mod directory;
 mod error;
+mod gateway;
 mod permissions;
+mod render;
+mod rest;
 mod wall;
-mod wire;
 
 pub mod dev;
 

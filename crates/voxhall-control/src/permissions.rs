@@ -1,7 +1,7 @@
 //! What members may do: roles and overwrites (gateway-and-calls, section 5).
 
-pub use crate::wire::Permissions;
 use voxhall_protocol::ids::RoleId;
+pub use voxhall_protocol::model::Permissions;
 
 use crate::directory::{Channel, Guild, Member, Overwrite, OverwriteTarget};
 
@@ -69,8 +69,8 @@ fn apply<'a>(base: Permissions, overwrites: impl Iterator<Item = &'a Overwrite>)
 mod tests {
     use std::collections::BTreeMap;
 
-    use crate::wire::ChannelType;
     use voxhall_protocol::ids::{ChannelId, GuildId, UserId};
+    use voxhall_protocol::model::ChannelKind;
 
     use super::*;
     use crate::directory::Role;
@@ -114,7 +114,7 @@ mod tests {
         Channel {
             id: ChannelId(5),
             guild_id: GUILD,
-            kind: ChannelType::GuildVoice,
+            kind: ChannelKind::GuildVoice,
             name: "v".to_owned(),
             position: 0,
             parent_id: None,

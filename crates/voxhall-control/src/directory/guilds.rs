@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use crate::wire::ChannelType;
 use sqlx::sqlite::SqliteConnection;
 use voxhall_protocol::ids::{ChannelId, GuildId, RoleId, UserId};
+use voxhall_protocol::model::ChannelKind;
 
 use super::records::{Channel, Guild, Member, OverwriteTarget, PrivateChannel, Role};
 use super::{Directory, to_sql};
@@ -90,7 +90,7 @@ impl Directory {
         &self,
         guild: GuildId,
         id: Option<ChannelId>,
-        kind: ChannelType,
+        kind: ChannelKind,
         name: &str,
     ) -> Result<ChannelId, Error> {
         let id = id.unwrap_or_else(|| ChannelId(self.next_id()));
@@ -175,9 +175,9 @@ impl Directory {
         let channel = PrivateChannel {
             id: id.unwrap_or_else(|| ChannelId(self.next_id())),
             kind: if recipients.len() > 2 {
-                ChannelType::GroupDm
+                ChannelKind::Group
             } else {
-                ChannelType::Dm
+                ChannelKind::Private
             },
             recipients,
             last_message_id: None,

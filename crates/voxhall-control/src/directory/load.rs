@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use crate::wire::ChannelType;
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 use voxhall_protocol::ids::{ChannelId, GuildId, MessageId, RoleId, UserId};
+use voxhall_protocol::model::ChannelKind;
 
 use super::call_log::ReadState;
 use super::records::{Channel, Guild, Member, Overwrite, OverwriteTarget, PrivateChannel, Role, User};
@@ -106,7 +106,7 @@ async fn channels(pool: &Pool) -> Result<HashMap<GuildId, BTreeMap<ChannelId, Ch
         let channel = Channel {
             id,
             guild_id: GuildId(bits(&row, "guild_id")?),
-            kind: ChannelType::from(number::<u8>(&row, "kind")?),
+            kind: ChannelKind::from(number::<u8>(&row, "kind")?),
             name: row.try_get("name")?,
             position: number(&row, "position")?,
             parent_id: optional_bits(&row, "parent_id")?.map(ChannelId),
@@ -189,7 +189,7 @@ async fn private_channels(pool: &Pool, world: &mut World) -> Result<(), Error> {
         let id = ChannelId(bits(&row, "id")?);
         world.insert_private(PrivateChannel {
             id,
-            kind: ChannelType::from(number::<u8>(&row, "kind")?),
+            kind: ChannelKind::from(number::<u8>(&row, "kind")?),
             recipients: recipients.remove(&id).unwrap_or_default(),
             last_message_id: optional_bits(&row, "last_message_id")?.map(MessageId),
         });

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use voxhall_protocol::ids::{ChannelId, GuildId, MessageId, RoleId, UserId};
 
 use crate::permissions::Permissions;
-use crate::wire::ChannelType;
+use voxhall_protocol::model::ChannelKind;
 
 /// An account: a person's or a bot's.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,7 +83,7 @@ pub struct Channel {
     /// The guild it belongs to.
     pub guild_id: GuildId,
     /// Text, voice, stage or category.
-    pub kind: ChannelType,
+    pub kind: ChannelKind,
     /// Its name.
     pub name: String,
     /// Its place in the list.
@@ -160,7 +160,7 @@ pub struct PrivateChannel {
     /// Its id.
     pub id: ChannelId,
     /// Private or group.
-    pub kind: ChannelType,
+    pub kind: ChannelKind,
     /// Everybody in it.
     pub recipients: BTreeSet<UserId>,
     /// The newest message.

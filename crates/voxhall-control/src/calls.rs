@@ -1,0 +1,238 @@
+//! Calls: who is in which room, and what follows from it.
+//!
+//! [`rules`] and [`moderation`] decide, [`Calls`] carries out: one decision of this process at a time, on a view that
+//! has caught up with the last one. [`reaction`] turns what the switchboard reports back into events.
+
+pub(crate) mod moderation;
+mod placement;
+mod plan;
+pub(crate) mod reaction;
+pub(crate) mod rules;
+pub(crate) mod timers;
+pub(crate) mod view;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::{Mutex, RwLock, RwLockReadGuard};
+use tokio::sync::{Notify, watch};
+use voxhall_live::NodeId;
+use voxhall_protocol::ids::{ChannelId, MessageId};
+use voxhall_switchboard::{Change, Expect, Revision, Switchboard};
+
+use crate::clock;
+use crate::directory::Directory;
+use crate::{Error, Limits};
+use plan::{Plan, Seen, Step};
+use reaction::Dispatch;
+use rules::{Facts, Fresh};
+use timers::{Timer, Timers};
+use view::{LiveView, Transition};
+
+/// How often a decision is taken again after others were faster.
+const ATTEMPTS: usize = 5;
+
+/// How long the view may take to hear of a write that was faster than ours.
+const CATCH_UP: Duration = Duration::from_secs(2);
+
+/// The live state and the one way to change it.
+pub(crate) struct Calls {
+    board: Arc<dyn Switchboard>,
+    directory: Arc<Directory>,
+    limits: Limits,
+    view: RwLock<LiveView>,
+    /// How far the view has come.
+    applied: watch::Sender<Revision>,
+    /// Held while one decision is taken and carried out; the last write of this process.
+    acting: tokio::sync::Mutex<Revision>,
+    timers: Mutex<Timers>,
+    timers_changed: Notify,
+}
+
+/// What the watcher must do about a change besides telling it.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Reaction {
+    /// What to tell.
+    pub(crate) dispatches: Vec<Dispatch>,
+    /// Calls that may need another node or new rights to connect.
+    pub(crate) repairs: Vec<ChannelId>,
+}
+
+impl Calls {
+    pub(crate) fn new(board: Arc<dyn Switchboard>, directory: Arc<Directory>, limits: Limits) -> Self {
+        Self {
+            board,
+            directory,
+            limits,
+            view: RwLock::default(),
+            applied: watch::Sender::new(Revision::default()),
+            acting: tokio::sync::Mutex::default(),
+            timers: Mutex::default(),
+            timers_changed: Notify::new(),
+        }
+    }
+
+    /// The live state. Never hold it across an await.
+    pub(crate) fn view(&self) -> RwLockReadGuard<'_, LiveView> {
+        self.view.read()
+    }
+
+    /// Takes a change from the switchboard; `told` says whether it is news, not part of the first snapshot.
+    pub(crate) fn apply(&self, change: &Change, told: bool) -> Reaction {
+        let transition = match self.view.write().apply(change) {
+            Ok(transition) => transition,
+            Err(error) => {
+                tracing::error!(%error, "a record of live state is left out");
+                return Reaction::default();
+            }
+        };
+        if !told {
+            return Reaction::default();
+        }
+        let view = self.view.read();
+        Reaction {
+            dispatches: reaction::events(&transition, &view, &self.directory.read()),
+            repairs: repairs(&transition, &view),
+        }
+    }
+
+    /// Tells that everything up to this change has been applied and told.
+    pub(crate) fn applied(&self, change: &Change) {
+        let revision = match change {
+            Change::Put(entry) => entry.revision,
+            Change::Delete { revision, .. } => *revision,
+            Change::SnapshotEnd => return,
+        };
+        self.applied.send_replace(revision);
+    }
+
+    /// Takes a decision and carries it out. Says whether there was anything to carry out.
+    ///
+    /// # Errors
+    /// Those of directory and switchboard; [`voxhall_switchboard::Error::Conflict`] if others were faster each time.
+    pub(crate) async fn act(
+        &self,
+        decide: impl Fn(Facts<'_>) -> Option<Plan> + Send + Sync,
+    ) -> Result<bool, Error> {
+        let mut last = self.acting.lock().await;
+        let mut attempt = 1;
+        loop {
+            let mut applied = self.applied.subscribe();
+            // An engine that has gone away keeps what it has; deciding on that ends in a conflict at worst.
+            let _ = tokio::time::timeout(CATCH_UP, applied.wait_for(|at| at >= &*last)).await;
+            applied.mark_unchanged();
+            let Some(plan) = self.decide(&decide) else {
+                return Ok(false);
+            };
+            match self.carry_out(plan, &mut last).await {
+                Err(Error::Switchboard(voxhall_switchboard::Error::Conflict { .. }))
+                    if attempt < ATTEMPTS =>
+                {
+                    let _ = tokio::time::timeout(CATCH_UP, applied.changed()).await;
+                    attempt += 1;
+                }
+                done => return done.map(|()| true),
+            }
+        }
+    }
+
+    fn decide(&self, decide: impl Fn(Facts<'_>) -> Option<Plan>) -> Option<Plan> {
+        let now_ms = crate::wall::now_ms();
+        let fresh = Fresh {
+            now_ms,
+            message_id: MessageId(self.directory.next_id()),
+            media_session_id: format!("{:032x}", rand::random::<u128>()),
+            token: || format!("{:016x}", rand::random::<u64>()),
+        };
+        decide(Facts {
+            view: &self.view.read(),
+            world: &self.directory.read(),
+            limits: &self.limits,
+            fresh: &fresh,
+        })
+    }
+
+    async fn carry_out(&self, plan: Plan, last: &mut Revision) -> Result<(), Error> {
+        let mut own: HashMap<String, Revision> = HashMap::new();
+        let expect = |own: &HashMap<String, Revision>, key: &str, seen| match seen {
+            Seen::InView(Some(revision)) => Expect::At(revision),
+            Seen::InView(None) => Expect::Absent,
+            Seen::OwnWrite => own.get(key).map_or(Expect::Absent, |at| Expect::At(*at)),
+        };
+        for step in plan.into_steps() {
+            match step {
+                Step::Put { key, value, seen } => {
+                    let revision = self
+                        .board
+                        .put(&key, value, expect(&own, &key, seen), None)
+                        .await?;
+                    own.insert(key, revision);
+                    *last = revision;
+                }
+                Step::Delete { key, seen } => {
+                    *last = (*last).max(self.board.delete(&key, expect(&own, &key, seen)).await?);
+                    own.remove(&key);
+                }
+                Step::LogCall(message) => self.directory.begin_call_message(message).await?,
+                Step::LogParticipant(message, user) => {
+                    self.directory.add_call_participant(message, user).await?
+                }
+                Step::LogCallEnd(message, at) => self.directory.end_call_message(message, at).await?,
+                Step::SetTimer(timer, after) => self.set_timer(timer, after),
+                Step::ClearTimer(timer) => self.clear_timer(&timer),
+            }
+        }
+        Ok(())
+    }
+
+    /// Sets a timer, in place of one of the same name.
+    pub(crate) fn set_timer(&self, timer: Timer, after: Duration) {
+        self.timers.lock().set(timer, clock::now() + after);
+        self.timers_changed.notify_one();
+    }
+
+    /// Takes a timer back.
+    pub(crate) fn clear_timer(&self, timer: &Timer) {
+        self.timers.lock().clear(timer);
+    }
+
+    /// Waits until timers are due and takes them out.
+    pub(crate) async fn next_timers(&self) -> Vec<Timer> {
+        loop {
+            let next = self.timers.lock().next();
+            tokio::select! {
+                () = clock::sleep_until(next) => {}
+                () = self.timers_changed.notified() => {}
+            }
+            let due = self.timers.lock().expire(clock::now());
+            if !due.is_empty() {
+                return due;
+            }
+        }
+    }
+}
+
+/// Which calls a change may have broken.
+fn repairs(transition: &Transition, view: &LiveView) -> Vec<ChannelId> {
+    let on = |node: &NodeId| {
+        view.calls()
+            .filter(|call| call.node == *node)
+            .map(|call| call.channel_id)
+            .collect()
+    };
+    match transition {
+        Transition::Node { id, after: None, .. } => on(id),
+        Transition::Node { before: None, .. } => {
+            let homeless = view.calls().filter(|call| view.node(&call.node).is_none());
+            homeless.map(|call| call.channel_id).collect()
+        }
+        Transition::Call {
+            before: Some(before),
+            after: Some(after),
+        } if before.node != after.node => {
+            vec![after.channel_id]
+        }
+        _ => Vec::new(),
+    }
+}

@@ -1,0 +1,314 @@
+//! What moderators, callers, timers and lost nodes do to calls.
+
+use voxhall_live::{CallRecord, TicketEnd, TicketRecord, VoiceRecord, key};
+use voxhall_protocol::ids::{ChannelId, UserId};
+use voxhall_protocol::model::Permissions;
+
+use super::placement::{self, Wish};
+use super::plan::{Plan, Step};
+use super::rules::Facts;
+use super::timers::Timer;
+use super::view::{TicketKey, voice_key};
+
+/// Whom a request to ring or not to ring is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Rung {
+    /// Everybody who is not in the call.
+    AllOthers,
+    /// These.
+    Only(Vec<UserId>),
+}
+
+/// A change that a moderator makes to somebody's voice state.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct VoiceEdit {
+    /// Mutes or lets speak.
+    pub(crate) mute: Option<bool>,
+    /// Deafens or lets hear.
+    pub(crate) deaf: Option<bool>,
+    /// Takes or gives the right to speak (stages).
+    pub(crate) suppress: Option<bool>,
+}
+
+impl Facts<'_> {
+    /// Rings people; only those who are not in the call.
+    pub(crate) fn ring(self, call: &CallRecord, rung: &Rung) -> Option<Plan> {
+        let private = call.private.as_ref()?;
+        let inside = |user: &UserId| {
+            self.view
+                .room(call.channel_id)
+                .any(|record| record.user_id == *user)
+        };
+        let recipients = &self.world.private(call.channel_id)?.recipients;
+        let mut ringing = private.ringing.clone();
+        let mut plan = Plan::new();
+        for user in recipients {
+            let meant = match rung {
+                Rung::AllOthers => true,
+                Rung::Only(users) => users.contains(user),
+            };
+            if meant && !inside(user) {
+                plan.set_timer(Timer::RingEnds(call.channel_id, *user), self.limits.ring_time);
+                if !ringing.contains(user) {
+                    ringing.push(*user);
+                }
+            }
+        }
+        self.put_ringing(&mut plan, call, ringing);
+        Some(plan)
+    }
+
+    /// Rings people no longer.
+    pub(crate) fn stop_ringing(self, call: &CallRecord, users: &[UserId]) -> Option<Plan> {
+        let private = call.private.as_ref()?;
+        let (stopped, ringing): (Vec<UserId>, Vec<UserId>) =
+            private.ringing.iter().partition(|user| users.contains(user));
+        let mut plan = Plan::new();
+        for user in stopped {
+            plan.push(Step::ClearTimer(Timer::RingEnds(call.channel_id, user)));
+        }
+        self.put_ringing(&mut plan, call, ringing);
+        Some(plan)
+    }
+
+    fn put_ringing(self, plan: &mut Plan, call: &CallRecord, ringing: Vec<UserId>) {
+        let mut changed = call.clone();
+        if let Some(private) = &mut changed.private {
+            private.ringing = ringing;
+        }
+        if changed != *call {
+            plan.put(self.view, key::call(call.channel_id), &changed);
+        }
+    }
+
+    /// Moves a call to a region, with everybody in it; the old voice connections end with 4022.
+    pub(crate) fn change_region(self, channel: ChannelId, region: Option<&str>) -> Option<Plan> {
+        let call = self.view.call(channel)?;
+        let (node, registered) = placement::choose(
+            self.view,
+            Wish {
+                region,
+                preferred: &[],
+            },
+        )?;
+        let moved = CallRecord {
+            node: node.clone(),
+            endpoint: registered.endpoint.clone(),
+            region: registered.region.clone(),
+            ..call.clone()
+        };
+        let mut plan = Plan::new();
+        if moved != *call {
+            plan.put(self.view, key::call(channel), &moved);
+        }
+        for record in self.view.room(channel) {
+            self.replace_tickets(&mut plan, record, &moved)?;
+        }
+        Some(plan)
+    }
+
+    fn replace_tickets(self, plan: &mut Plan, record: &VoiceRecord, call: &CallRecord) -> Option<()> {
+        for ((node, channel, user), ticket) in self.view.tickets_of_room(call.channel_id) {
+            if *user != record.user_id {
+                continue;
+            }
+            let key = key::ticket(node, *channel, *user);
+            let ended = TicketRecord {
+                ended: Some(TicketEnd::CallTerminated),
+                ..ticket.clone()
+            };
+            plan.put(self.view, key.clone(), &ended);
+            if *node != call.node {
+                plan.delete(self.view, key);
+            }
+        }
+        let key = key::ticket(&call.node, call.channel_id, record.user_id);
+        plan.put(self.view, key, &self.ticket(record, call)?);
+        Some(())
+    }
+
+    /// Brings a call whose node is gone to another one, and gives everybody in it a right to connect there.
+    pub(crate) fn repair(self, channel: ChannelId) -> Option<Plan> {
+        let call = self.view.call(channel)?;
+        let mut plan = Plan::new();
+        let mut placed = call.clone();
+        if self.view.node(&call.node).is_none() {
+            let region = self
+                .world
+                .guild_channel(channel)
+                .and_then(|(_, it)| it.rtc_region.as_deref());
+            // The region the call was in is as good a wish as any.
+            let preferred = [call.region.clone()];
+            let (node, registered) = placement::choose(
+                self.view,
+                Wish {
+                    region,
+                    preferred: &preferred,
+                },
+            )?;
+            placed.node = node.clone();
+            placed.endpoint = registered.endpoint.clone();
+            placed.region = registered.region.clone();
+            plan.put(self.view, key::call(channel), &placed);
+        }
+        for ((node, _, user), _) in self.view.tickets_of_room(channel) {
+            if self.view.node(node).is_none() {
+                plan.delete(self.view, key::ticket(node, channel, *user));
+            }
+        }
+        for record in self.view.room(channel) {
+            if self.view.ticket(&placed.node, channel, record.user_id).is_none() {
+                let key = key::ticket(&placed.node, channel, record.user_id);
+                plan.put(self.view, key, &self.ticket(record, &placed)?);
+            }
+        }
+        Some(plan)
+    }
+
+    /// Gives a session that lost its voice server a new right to connect (op 5); `None` if its connection lives.
+    pub(crate) fn reallocate(self, session: &str) -> Option<Plan> {
+        let mut plan = Plan::new();
+        for record in self.view.voices_of_session(session) {
+            let channel = record.channel_id?;
+            let call = self.view.call(channel)?;
+            let lives = self.view.link_state(&call.node, channel, record.user_id)
+                == Some(voxhall_live::LinkState::Connected);
+            if !lives && self.view.node(&call.node).is_some() {
+                let key = key::ticket(&call.node, channel, record.user_id);
+                plan.put(self.view, key, &self.ticket(record, call)?);
+            }
+        }
+        Some(plan)
+    }
+
+    /// Mutes, deafens, suppresses.
+    pub(crate) fn edit_voice(self, record: &VoiceRecord, edit: VoiceEdit) -> Option<Plan> {
+        let mut plan = Plan::new();
+        let changed = VoiceRecord {
+            mute: edit.mute.unwrap_or(record.mute),
+            deaf: edit.deaf.unwrap_or(record.deaf),
+            suppress: edit.suppress.unwrap_or(record.suppress),
+            ..record.clone()
+        };
+        self.put_voice(&mut plan, record, &changed)?;
+        Some(plan)
+    }
+
+    /// Raises a hand in a stage, or takes it down.
+    pub(crate) fn request_to_speak(self, record: &VoiceRecord, since: Option<String>) -> Option<Plan> {
+        let mut plan = Plan::new();
+        let changed = VoiceRecord {
+            request_to_speak_timestamp: since,
+            ..record.clone()
+        };
+        self.put_voice(&mut plan, record, &changed)?;
+        Some(plan)
+    }
+
+    fn put_voice(self, plan: &mut Plan, before: &VoiceRecord, after: &VoiceRecord) -> Option<()> {
+        let channel = after.channel_id?;
+        if before != after {
+            plan.put(self.view, voice_key(self.key_of(after)), after);
+        }
+        let node = &self.view.call(channel)?.node;
+        if let Some(ticket) = self.view.ticket(node, channel, after.user_id) {
+            let permissions = self.media_permissions(after);
+            if permissions != ticket.permissions {
+                let key = key::ticket(node, channel, after.user_id);
+                plan.put(
+                    self.view,
+                    key,
+                    &TicketRecord {
+                        permissions,
+                        ..ticket.clone()
+                    },
+                );
+            }
+        }
+        Some(())
+    }
+
+    /// Moves somebody to another room of the guild, whatever its limit and whatever that member may do there.
+    pub(crate) fn move_member(self, record: &VoiceRecord, to: ChannelId) -> Option<Plan> {
+        let mut plan = Plan::new();
+        self.carry(&mut plan, record, to)?;
+        Some(plan)
+    }
+
+    /// Ends somebody's voice connection.
+    pub(crate) fn disconnect(self, record: &VoiceRecord, why: TicketEnd) -> Plan {
+        let mut plan = Plan::new();
+        self.leave(&mut plan, record, why);
+        plan
+    }
+
+    /// A session is over: it leaves all its rooms.
+    pub(crate) fn session_ended(self, session: &str) -> Plan {
+        let mut plan = Plan::new();
+        for record in self.view.voices_of_session(session) {
+            self.leave(&mut plan, record, TicketEnd::Disconnected);
+        }
+        plan
+    }
+
+    /// Somebody rang for too long.
+    pub(crate) fn ring_ended(self, channel: ChannelId, user: UserId) -> Option<Plan> {
+        self.stop_ringing(self.view.call(channel)?, &[user])
+    }
+
+    /// Somebody waited alone for too long; `None` if that is no longer so.
+    pub(crate) fn alone_ended(self, channel: ChannelId) -> Option<Plan> {
+        let mut inside = self.view.room(channel);
+        let last = inside.next()?;
+        if inside.next().is_some() {
+            return None;
+        }
+        Some(self.disconnect(last, TicketEnd::CallTerminated))
+    }
+
+    /// A member who was moved has had time to leave the old voice connection.
+    pub(crate) fn ticket_ended(self, at: &TicketKey, token: &str) -> Option<Plan> {
+        let (node, channel, user) = at;
+        let mut plan = Plan::new();
+        if self
+            .view
+            .ticket(node, *channel, *user)
+            .is_some_and(|ticket| ticket.token == token)
+        {
+            plan.delete(self.view, key::ticket(node, *channel, *user));
+        }
+        let others = self.view.tickets_of_room(*channel).any(|(other, _)| other != at);
+        if !others && self.view.room_size(*channel) == 0 {
+            self.end_call(&mut plan, self.view.call(*channel)?);
+        }
+        Some(plan)
+    }
+
+    /// Permissions have changed for somebody in a room: who lost sight of it leaves, who may no longer speak is
+    /// suppressed, and who may again is not.
+    pub(crate) fn permissions_changed(self, record: &VoiceRecord) -> Option<Plan> {
+        let channel = record.channel_id?;
+        if self.world.guild_channel(channel).is_none() {
+            return None;
+        }
+        let mut plan = Plan::new();
+        if self
+            .world
+            .permissions(channel, record.user_id)
+            .contains(Permissions::VIEW_CHANNEL)
+        {
+            let suppress = self.suppression_after_change(record, channel);
+            self.put_voice(
+                &mut plan,
+                record,
+                &VoiceRecord {
+                    suppress,
+                    ..record.clone()
+                },
+            )?;
+        } else {
+            self.leave(&mut plan, record, TicketEnd::Disconnected);
+        }
+        Some(plan)
+    }
+}

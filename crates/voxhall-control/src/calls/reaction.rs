@@ -1,0 +1,231 @@
+//! From a change of live state to the events that clients see (the tables of gateway-and-calls, sections 4 and 6.2).
+
+use voxhall_live::{CallRecord, NodeId, TicketRecord, VoiceRecord};
+use voxhall_protocol::Extra;
+use voxhall_protocol::gateway::{CallCreate, CallDelete, CallUpdate, Event, Intents, VoiceServerUpdate};
+use voxhall_protocol::ids::{ChannelId, UserId};
+use voxhall_protocol::model::{CallInfo, Message, PartialMessage, Timestamp};
+
+use super::view::{LiveView, Transition};
+use crate::directory::World;
+use crate::gateway::outgoing::{Outgoing, Subscription};
+use crate::render;
+
+/// Which sessions an event concerns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Audience {
+    /// One session.
+    Session(String),
+    /// The sessions of one account, whatever they subscribe to.
+    User(UserId),
+    /// The sessions of everybody who may view a channel.
+    Viewers(ChannelId),
+    /// Those who may view a channel, and whatever they subscribe to the sessions of one account.
+    ViewersAnd(ChannelId, UserId),
+    /// Those who may view the first channel but not the second; not one account.
+    ViewersOfOnly(ChannelId, ChannelId, UserId),
+}
+
+/// When an event goes out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pace {
+    /// At once.
+    Now,
+    /// A pause after the events before it.
+    AfterPause,
+}
+
+/// An event and whom it concerns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Dispatch {
+    pub(crate) audience: Audience,
+    pub(crate) event: Outgoing,
+    pub(crate) pace: Pace,
+}
+
+impl Dispatch {
+    /// An event that goes out at once.
+    pub(crate) fn now(audience: Audience, event: Outgoing) -> Self {
+        Self {
+            audience,
+            event,
+            pace: Pace::Now,
+        }
+    }
+}
+
+/// The events that follow from a change that `view` has taken already.
+pub(crate) fn events(transition: &Transition, view: &LiveView, world: &World) -> Vec<Dispatch> {
+    match transition {
+        Transition::Node { id, after: None, .. } => node_lost(id, view),
+        Transition::Call { before, after } => call_events(before.as_ref(), after.as_ref(), world),
+        Transition::Voice {
+            before,
+            after: Some(after),
+        } => voice_events(before.as_ref(), after, world),
+        Transition::Ticket {
+            key,
+            before,
+            after: Some(after),
+        } if view.node(&key.0).is_some() => server_update(before.as_ref(), after).into_iter().collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Everybody on a lost node is told to wait.
+fn node_lost(node: &NodeId, view: &LiveView) -> Vec<Dispatch> {
+    let calls = view.calls().filter(|call| call.node == *node);
+    let tickets = calls.flat_map(|call| view.tickets_of_room(call.channel_id));
+    tickets
+        .filter(|((on, ..), _)| on == node)
+        .map(|(_, ticket)| {
+            let audience = Audience::Session(ticket.session_id.clone());
+            Dispatch::now(audience, Outgoing::to_all(&voice_server_update(ticket, None)))
+        })
+        .collect()
+}
+
+fn server_update(before: Option<&TicketRecord>, after: &TicketRecord) -> Option<Dispatch> {
+    let same_token = before.is_some_and(|before| before.token == after.token);
+    if same_token || after.ended.is_some() {
+        return None;
+    }
+    let event = voice_server_update(after, Some(after.endpoint.clone()));
+    Some(Dispatch {
+        audience: Audience::Session(after.session_id.clone()),
+        event: Outgoing::to_all(&event),
+        pace: Pace::AfterPause,
+    })
+}
+
+fn voice_server_update(ticket: &TicketRecord, endpoint: Option<String>) -> Event {
+    Event::VoiceServerUpdate(VoiceServerUpdate {
+        token: ticket.token.clone().into(),
+        guild_id: ticket.guild_id,
+        channel_id: ticket.guild_id.is_none().then_some(ticket.channel_id),
+        endpoint,
+        extra: Extra::new(),
+    })
+}
+
+fn voice_events(before: Option<&VoiceRecord>, after: &VoiceRecord, world: &World) -> Vec<Dispatch> {
+    let subscription = if after.guild_id.is_some() {
+        Subscription::Intents(Intents::GUILD_VOICE_STATES)
+    } else {
+        Subscription::Users
+    };
+    let state = |record: &VoiceRecord| {
+        let state = render::voice_state(world, record);
+        Outgoing::new(&Event::VoiceStateUpdate(Box::new(state)), subscription)
+    };
+    if before == Some(after) {
+        // Somebody repeated itself: only the one who asked is answered.
+        return vec![Dispatch::now(
+            Audience::Session(after.session_id.clone()),
+            state(after),
+        )];
+    }
+    let came_from = before.and_then(|record| record.channel_id);
+    let Some(shown_in) = after.channel_id.or(came_from) else {
+        return Vec::new();
+    };
+    let mut dispatches = Vec::new();
+    if let (Some(old), Some(new)) = (came_from, after.channel_id)
+        && old != new
+    {
+        let vanished = VoiceRecord {
+            channel_id: None,
+            ..after.clone()
+        };
+        let audience = Audience::ViewersOfOnly(old, new, after.user_id);
+        dispatches.push(Dispatch::now(audience, state(&vanished)));
+    }
+    dispatches.push(Dispatch::now(
+        Audience::ViewersAnd(shown_in, after.user_id),
+        state(after),
+    ));
+    dispatches
+}
+
+fn call_events(before: Option<&CallRecord>, after: Option<&CallRecord>, world: &World) -> Vec<Dispatch> {
+    let both = |channel, event: &Event| {
+        Dispatch::now(
+            Audience::Viewers(channel),
+            Outgoing::new(event, Subscription::Users),
+        )
+    };
+    let Some(call) = after.or(before).filter(|call| call.private.is_some()) else {
+        return Vec::new();
+    };
+    let channel = call.channel_id;
+    let events = match (before, after) {
+        (None, Some(after)) => call_begun(after, world),
+        (Some(before), Some(after)) => call_changed(before, after),
+        _ => vec![Event::CallDelete(CallDelete {
+            channel_id: channel,
+            unavailable: None,
+            extra: Extra::new(),
+        })],
+    };
+    events.iter().map(|event| both(channel, event)).collect()
+}
+
+fn call_begun(call: &CallRecord, world: &World) -> Vec<Event> {
+    let (Some(private), Some(channel)) = (&call.private, world.private(call.channel_id)) else {
+        return Vec::new();
+    };
+    let others = channel.recipients.iter().filter(|user| **user != private.caller);
+    let message = Message {
+        channel_type: Some(channel.kind),
+        ..Message::call(
+            private.message_id,
+            call.channel_id,
+            render::user_by_id(world, private.caller),
+            others.map(|user| render::user_by_id(world, *user)).collect(),
+            Timestamp::from_unix_ms(private.message_id.created_at_ms()),
+        )
+    };
+    let create = call_create(call, Vec::new());
+    std::iter::once(Event::MessageCreate(Box::new(message)))
+        .chain(create)
+        .collect()
+}
+
+fn call_changed(before: &CallRecord, after: &CallRecord) -> Vec<Event> {
+    let (Some(was), Some(is)) = (&before.private, &after.private) else {
+        return Vec::new();
+    };
+    let mut events = Vec::new();
+    if was.participants != is.participants || was.ended_at_ms != is.ended_at_ms {
+        let info = CallInfo {
+            ended_timestamp: is.ended_at_ms.map(Timestamp::from_unix_ms),
+            ..CallInfo::running(is.participants.clone())
+        };
+        let update = PartialMessage::call(is.message_id, after.channel_id, info);
+        events.push(Event::MessageUpdate(Box::new(update)));
+    }
+    let changed = was.ringing != is.ringing || before.region != after.region;
+    if changed && is.ended_at_ms.is_none() {
+        events.push(Event::CallUpdate(CallUpdate {
+            channel_id: after.channel_id,
+            message_id: is.message_id,
+            region: Some(after.region.clone()),
+            ringing: is.ringing.clone(),
+            extra: Extra::new(),
+        }));
+    }
+    events
+}
+
+/// CALL_CREATE for a running private call, with who is in it.
+pub(crate) fn call_create(call: &CallRecord, in_it: Vec<&VoiceRecord>) -> Option<Event> {
+    let private = call.private.as_ref()?;
+    Some(Event::CallCreate(CallCreate {
+        channel_id: call.channel_id,
+        message_id: private.message_id,
+        region: Some(call.region.clone()),
+        ringing: private.ringing.clone(),
+        voice_states: in_it.into_iter().map(render::inner_voice_state).collect(),
+        extra: Extra::new(),
+    }))
+}

@@ -1,0 +1,76 @@
+//! What must happen later, as a table.
+
+use std::collections::HashMap;
+use std::time::Instant;
+
+use voxhall_protocol::ids::{ChannelId, UserId};
+
+use super::view::TicketKey;
+
+/// Something that happens when its time comes, unless it is taken back or set anew.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Timer {
+    /// Nobody answered: one recipient is no longer rung.
+    RingEnds(ChannelId, UserId),
+    /// Somebody waited alone in a private call for too long.
+    AloneEnds(ChannelId),
+    /// A client that was moved had its time to leave the old room's voice connection by itself. The token tells
+    /// that right to connect from a later one to the same room.
+    TicketEnds(TicketKey, String),
+    /// A session without a socket was not resumed in time.
+    SessionEnds(String),
+}
+
+/// The timers that are set.
+#[derive(Debug, Default)]
+pub(crate) struct Timers {
+    due: HashMap<Timer, Instant>,
+}
+
+impl Timers {
+    /// Sets a timer, in place of one of the same name.
+    pub(crate) fn set(&mut self, timer: Timer, at: Instant) {
+        self.due.insert(timer, at);
+    }
+
+    /// Takes a timer back.
+    pub(crate) fn clear(&mut self, timer: &Timer) {
+        self.due.remove(timer);
+    }
+
+    /// When the next one is due.
+    pub(crate) fn next(&self) -> Option<Instant> {
+        self.due.values().min().copied()
+    }
+
+    /// Takes out what is due, the oldest first.
+    pub(crate) fn expire(&mut self, now: Instant) -> Vec<Timer> {
+        let mut due: Vec<(Timer, Instant)> = self.due.extract_if(|_, at| *at <= now).collect();
+        due.sort_by_key(|(_, at)| *at);
+        due.into_iter().map(|(timer, _)| timer).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_timer_set_again_is_late_and_one_taken_back_never_comes() {
+        let start = Instant::now();
+        let second = |number| start + Duration::from_secs(number);
+        let alone = |channel| Timer::AloneEnds(ChannelId(channel));
+        let mut timers = Timers::default();
+        timers.set(alone(1), second(1));
+        timers.set(alone(2), second(2));
+        timers.set(alone(3), second(3));
+        timers.set(alone(1), second(4));
+        timers.clear(&alone(2));
+        assert_eq!(timers.next(), Some(second(3)));
+        assert_eq!(timers.expire(second(2)), []);
+        assert_eq!(timers.expire(second(4)), [alone(3), alone(1)]);
+        assert_eq!(timers.next(), None);
+    }
+}

@@ -1,0 +1,275 @@
+//! One socket of the main Gateway, without the socket: frames and time go in, messages and decisions come out.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use voxhall_protocol::gateway::{
+    ClientMessage, GatewayCloseCode, Hello, Identify, OneOrMany, RateLimited, Resume, ServerMessage,
+};
+use voxhall_protocol::ids::GuildId;
+
+use super::limit::SlidingWindow;
+use crate::Limits;
+
+/// Op 4 of one session within [`VOICE_UPDATE_WINDOW`]; more are dropped without a word.
+const VOICE_UPDATES: usize = 10;
+/// The window that [`VOICE_UPDATES`] counts over.
+const VOICE_UPDATE_WINDOW: Duration = Duration::from_secs(10);
+/// How often the members of one guild may be asked for.
+const MEMBER_REQUEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// What a connection wants done.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Output {
+    /// Send this.
+    Send(ServerMessage),
+    /// Begin a session, then say [`Connection::accepted`] or [`Connection::refused`].
+    Identify(Box<Identify>),
+    /// Take up a session, then say [`Connection::accepted`] or [`Connection::refused`].
+    Resume(Resume),
+    /// Do what the client of this session asks for.
+    Command(ClientMessage),
+    /// The client has all dispatches up to this one.
+    Acknowledge(u64),
+    /// An op came too often; tell the client with this dispatch.
+    TellLimited(RateLimited),
+    /// Close the socket. Nothing comes after it.
+    Close(GatewayCloseCode),
+}
+
+/// Why a client gets no session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// The socket is closed.
+    Close(GatewayCloseCode),
+    /// Op 9 `false`: the client may identify anew on the same socket.
+    InvalidSession,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// No session yet.
+    Greeted,
+    /// A session was asked for.
+    Waiting,
+    /// A session is here.
+    Ready,
+    /// Closed.
+    Over,
+}
+
+/// One socket of the main Gateway.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    limits: Limits,
+    stage: Stage,
+    last_beat: Instant,
+    asked_for_beat: bool,
+    messages: SlidingWindow,
+    voice_updates: SlidingWindow,
+    member_requests: HashMap<GuildId, Instant>,
+    outputs: VecDeque<Output>,
+}
+
+impl Connection {
+    /// A socket that was opened now; the first output is Hello.
+    pub(crate) fn new(limits: Limits, now: Instant) -> Self {
+        let interval = u32::try_from(limits.heartbeat_interval.as_millis()).unwrap_or(u32::MAX);
+        Self {
+            limits,
+            stage: Stage::Greeted,
+            last_beat: now,
+            asked_for_beat: false,
+            messages: SlidingWindow::default(),
+            voice_updates: SlidingWindow::default(),
+            member_requests: HashMap::new(),
+            outputs: VecDeque::from([Output::Send(ServerMessage::Hello(Hello::new(interval)))]),
+        }
+    }
+
+    /// The next thing to do.
+    pub(crate) fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When [`Self::handle_timeout`] wants to be called.
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        (self.stage != Stage::Over).then(|| {
+            if self.asked_for_beat {
+                self.last_beat + self.patience()
+            } else {
+                self.last_beat + self.interval()
+            }
+        })
+    }
+
+    /// A text or binary frame.
+    pub(crate) fn handle_frame(&mut self, now: Instant, frame: &[u8]) {
+        if self.stage == Stage::Over {
+            return;
+        }
+        match ClientMessage::decode(frame) {
+            Ok(message) => self.handle_message(now, message),
+            Err(error) => {
+                tracing::debug!(%error, "a client's message cannot be read");
+                // What cannot be read counts too, or garbage would be the cheapest flood.
+                self.close(error.close_code());
+            }
+        }
+    }
+
+    /// Time has come to [`Self::poll_timeout`].
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        if self.stage == Stage::Over {
+            return;
+        }
+        if now >= self.last_beat + self.patience() {
+            self.close(GatewayCloseCode::SessionTimedOut);
+        } else if now >= self.last_beat + self.interval() && !self.asked_for_beat {
+            self.asked_for_beat = true;
+            self.send(ServerMessage::Heartbeat);
+        }
+    }
+
+    /// The session that was asked for is here.
+    pub(crate) fn accepted(&mut self) {
+        if self.stage == Stage::Waiting {
+            self.stage = Stage::Ready;
+        }
+    }
+
+    /// The session that was asked for is refused.
+    pub(crate) fn refused(&mut self, refusal: Refusal) {
+        match refusal {
+            Refusal::Close(code) => self.close(code),
+            Refusal::InvalidSession => {
+                if self.stage == Stage::Waiting {
+                    self.stage = Stage::Greeted;
+                }
+                self.send(ServerMessage::InvalidSession(false));
+            }
+        }
+    }
+
+    /// The client shall come back elsewhere and resume (op 7).
+    pub(crate) fn reconnect(&mut self) {
+        if self.stage != Stage::Over {
+            self.send(ServerMessage::Reconnect);
+        }
+    }
+
+    /// Closes the socket.
+    pub(crate) fn close(&mut self, code: GatewayCloseCode) {
+        if self.stage != Stage::Over {
+            self.stage = Stage::Over;
+            self.outputs.push_back(Output::Close(code));
+        }
+    }
+
+    fn handle_message(&mut self, now: Instant, message: ClientMessage) {
+        let beat = matches!(
+            message,
+            ClientMessage::Heartbeat(_) | ClientMessage::QosHeartbeat(_)
+        );
+        if !self.admit(now, beat) {
+            return self.close(GatewayCloseCode::RateLimited);
+        }
+        match message {
+            ClientMessage::Heartbeat(seq) => self.beat(now, seq),
+            ClientMessage::QosHeartbeat(beat) => self.beat(now, beat.seq),
+            ClientMessage::Identify(identify) => self.ask(Output::Identify(identify)),
+            ClientMessage::Resume(resume) => self.ask(Output::Resume(resume)),
+            _ if self.stage != Stage::Ready => self.close(GatewayCloseCode::NotAuthenticated),
+            ClientMessage::Unknown { .. } => self.close(GatewayCloseCode::UnknownOpcode),
+            ClientMessage::Other { op, .. } if !op.is_from_client() => {
+                self.close(GatewayCloseCode::UnknownOpcode)
+            }
+            ClientMessage::Other { .. } | ClientMessage::PresenceUpdate(_) => {}
+            command => self.command(now, command),
+        }
+    }
+
+    /// Counts a message. Some of the room is kept for heartbeats, so that a busy client does not die of silence.
+    fn admit(&mut self, now: Instant, beat: bool) -> bool {
+        let reserved = if beat {
+            0
+        } else {
+            self.limits.reserved_for_heartbeats
+        };
+        let limit = self.limits.messages.saturating_sub(reserved);
+        self.messages.admit(now, self.limits.message_window, limit)
+    }
+
+    fn beat(&mut self, now: Instant, seq: Option<u64>) {
+        self.last_beat = now;
+        self.asked_for_beat = false;
+        self.send(ServerMessage::HeartbeatAck);
+        if let (Some(seq), Stage::Ready) = (seq, self.stage) {
+            self.outputs.push_back(Output::Acknowledge(seq));
+        }
+    }
+
+    fn ask(&mut self, output: Output) {
+        if self.stage == Stage::Greeted {
+            self.stage = Stage::Waiting;
+            self.outputs.push_back(output);
+        } else {
+            self.close(GatewayCloseCode::AlreadyAuthenticated);
+        }
+    }
+
+    fn command(&mut self, now: Instant, command: ClientMessage) {
+        match &command {
+            ClientMessage::VoiceStateUpdate(_) => {
+                if !self.voice_updates.admit(now, VOICE_UPDATE_WINDOW, VOICE_UPDATES) {
+                    tracing::debug!("a client sends op 4 too often; this one is dropped");
+                    return;
+                }
+            }
+            ClientMessage::RequestGuildMembers(request) => {
+                if let Some(limited) = self.limit_member_request(now, &request.guild_id) {
+                    let (guild, retry_after) = limited;
+                    let nonce = request.nonce.value();
+                    let meta = serde_json::json!({"guild_id": guild, "nonce": nonce});
+                    let op = voxhall_protocol::gateway::GatewayOpcode::RequestGuildMembers;
+                    let limited = RateLimited::new(op, retry_after.as_secs_f64(), meta);
+                    self.outputs.push_back(Output::TellLimited(limited));
+                    return;
+                }
+            }
+            _ => {}
+        }
+        self.outputs.push_back(Output::Command(command));
+    }
+
+    /// The first of the guilds that was asked about too lately, and how long it must rest.
+    fn limit_member_request(
+        &mut self,
+        now: Instant,
+        guilds: &OneOrMany<GuildId>,
+    ) -> Option<(GuildId, Duration)> {
+        self.member_requests
+            .retain(|_, asked| now.duration_since(*asked) < MEMBER_REQUEST_PAUSE);
+        for guild in guilds.as_slice() {
+            if let Some(asked) = self.member_requests.get(guild) {
+                return Some((*guild, MEMBER_REQUEST_PAUSE - now.duration_since(*asked)));
+            }
+        }
+        self.member_requests
+            .extend(guilds.as_slice().iter().map(|guild| (*guild, now)));
+        None
+    }
+
+    fn send(&mut self, message: ServerMessage) {
+        self.outputs.push_back(Output::Send(message));
+    }
+
+    fn interval(&self) -> Duration {
+        self.limits.heartbeat_interval
+    }
+
+    /// How long a client may be silent: an interval and a half.
+    fn patience(&self) -> Duration {
+        self.interval() + self.interval() / 2
+    }
+}

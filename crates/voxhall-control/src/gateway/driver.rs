@@ -1,0 +1,230 @@
+//! Gives a connection its socket, its clock and its session.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::timeout;
+use voxhall_protocol::Extra;
+use voxhall_protocol::gateway::{Event, GatewayCloseCode};
+
+use super::compression::Encoder;
+use super::connection::{Connection, Output, Refusal};
+use super::hub::{Seat, SessionCell};
+use super::outgoing::Outgoing;
+use super::socket::{Dead, Dialect, Received, Socket};
+use crate::clock;
+use crate::control::Core;
+
+/// How long a client may take to make room for one frame.
+const SEND_PATIENCE: Duration = Duration::from_secs(15);
+
+/// How long a client may take to answer a close frame.
+const GOODBYE_PATIENCE: Duration = Duration::from_secs(2);
+
+/// How a connection ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// The client ended its session.
+    SessionOver,
+    /// The session waits to be resumed.
+    Resumable,
+}
+
+/// Serves one socket to its end.
+pub(crate) async fn serve(core: Arc<Core>, mut socket: impl Socket, dialect: Dialect) {
+    let encoder = match Encoder::new(dialect.compression) {
+        Ok(encoder) => encoder,
+        Err(error) => {
+            tracing::error!(%error, "no compression for a client");
+            return socket.close(GatewayCloseCode::UnknownError).await;
+        }
+    };
+    let mut driver = Driver {
+        connection: Connection::new(core.config.limits.clone(), clock::now()),
+        core,
+        dialect,
+        encoder,
+        session: None,
+    };
+    let end = driver.run(&mut socket).await;
+    driver.detach(end).await;
+}
+
+struct Driver {
+    core: Arc<Core>,
+    connection: Connection,
+    dialect: Dialect,
+    encoder: Encoder,
+    session: Option<(Arc<SessionCell>, Arc<Seat>)>,
+}
+
+impl Driver {
+    async fn run(&mut self, socket: &mut impl Socket) -> End {
+        let mut draining = self.core.draining.subscribe();
+        loop {
+            match self.flush(socket).await {
+                Ok(None) => {}
+                Ok(Some(code)) => return self.say_goodbye(socket, code).await,
+                Err(Dead) => return End::Resumable,
+            }
+            tokio::select! {
+                received = socket.receive() => match received {
+                    Some(Received::Frame(frame)) => self.connection.handle_frame(clock::now(), &frame),
+                    Some(Received::Unreadable) => self.connection.close(GatewayCloseCode::DecodeFailed),
+                    Some(Received::Closed(code)) => return end_by_client(code),
+                    None => return End::Resumable,
+                },
+                () = news(self.session.as_ref()) => {}
+                () = clock::sleep_until(self.next_timeout()) => self.connection.handle_timeout(clock::now()),
+                Ok(()) = draining.changed() => self.connection.reconnect(),
+            }
+        }
+    }
+
+    /// Does all that there is to do; gives the code if the socket is to be closed.
+    async fn flush(&mut self, socket: &mut impl Socket) -> Result<Option<GatewayCloseCode>, Dead> {
+        loop {
+            while let Some(output) = self.connection.poll_output() {
+                match output {
+                    Output::Close(code) => return Ok(Some(code)),
+                    output => self.carry_out(socket, output).await?,
+                }
+            }
+            if !self.send_dispatches(socket).await? {
+                return Ok(None);
+            }
+        }
+    }
+
+    async fn carry_out(&mut self, socket: &mut impl Socket, output: Output) -> Result<(), Dead> {
+        match output {
+            Output::Send(message) => self.send(socket, message.encode()).await?,
+            Output::Identify(identify) => {
+                let begun = self.core.identify(&self.dialect, &identify).await;
+                self.begin(begun);
+            }
+            Output::Resume(resume) => {
+                let resumed = self.core.resume(&resume);
+                if let Ok((cell, _)) = &resumed {
+                    // Comes behind what is replayed.
+                    cell.push(Arc::new(Outgoing::to_all(&Event::Resumed(Extra::new()))));
+                }
+                self.begin(resumed);
+            }
+            Output::Acknowledge(seq) => {
+                if let Some((cell, _)) = &self.session {
+                    cell.lock().session.acknowledge(seq);
+                }
+            }
+            Output::TellLimited(limited) => {
+                if let Some((cell, _)) = &self.session {
+                    cell.push(Arc::new(Outgoing::to_all(&Event::RateLimited(limited))));
+                }
+            }
+            Output::Command(command) => {
+                if let Some((cell, _)) = self.session.clone() {
+                    self.core.command(&cell, command).await;
+                }
+            }
+            Output::Close(_) => {}
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, outcome: Result<(Arc<SessionCell>, Arc<Seat>), Refusal>) {
+        match outcome {
+            Ok(session) => {
+                self.session = Some(session);
+                self.connection.accepted();
+            }
+            Err(refusal) => self.connection.refused(refusal),
+        }
+    }
+
+    /// Sends the dispatches that wait; says whether there may be more to do.
+    async fn send_dispatches(&mut self, socket: &mut impl Socket) -> Result<bool, Dead> {
+        let Some((cell, seat)) = self.session.clone() else {
+            return Ok(false);
+        };
+        loop {
+            let next = {
+                let mut held = cell.lock();
+                // Otherwise another socket has taken the session over.
+                held.is_at(&seat).then(|| held.session.take(clock::now()))
+            };
+            match next {
+                Some(Ok(Some((seq, event)))) => self.send(socket, event.event().with_seq(seq)).await?,
+                Some(Ok(None)) => {
+                    cell.lock().session.written(clock::now());
+                    return Ok(false);
+                }
+                None | Some(Err(_)) => {
+                    self.connection.close(GatewayCloseCode::UnknownError);
+                    return Ok(true);
+                }
+            }
+        }
+    }
+
+    async fn send(&mut self, socket: &mut impl Socket, message: String) -> Result<(), Dead> {
+        let frame = self.encoder.encode(message).map_err(|error| {
+            tracing::error!(%error, "a message cannot be compressed");
+            Dead
+        })?;
+        timeout(SEND_PATIENCE, socket.send(frame))
+            .await
+            .map_err(|_| Dead)?
+    }
+
+    fn next_timeout(&self) -> Option<std::time::Instant> {
+        let held_back = self
+            .session
+            .as_ref()
+            .and_then(|(cell, _)| cell.lock().session.poll_timeout());
+        self.connection.poll_timeout().into_iter().chain(held_back).min()
+    }
+
+    /// Closes the socket and waits a little for the client's own close frame, without which some clients report a
+    /// broken connection in place of the code.
+    async fn say_goodbye(&mut self, socket: &mut impl Socket, code: GatewayCloseCode) -> End {
+        let goodbye = async {
+            socket.close(code).await;
+            while let Some(Received::Frame(_)) = socket.receive().await {}
+        };
+        let _ = timeout(GOODBYE_PATIENCE, goodbye).await;
+        End::Resumable
+    }
+
+    async fn detach(&mut self, end: End) {
+        let Some((cell, seat)) = self.session.take() else {
+            return;
+        };
+        if cell.detach(&seat) {
+            match end {
+                End::SessionOver => self.core.end_session(&cell.id).await,
+                End::Resumable => self.core.session_detached(&cell.id),
+            }
+        }
+    }
+}
+
+fn end_by_client(code: Option<GatewayCloseCode>) -> End {
+    match code {
+        Some(code) if code.ends_session() => End::SessionOver,
+        _ => End::Resumable,
+    }
+}
+
+/// Waits until the session has something new.
+async fn news(session: Option<&(Arc<SessionCell>, Arc<Seat>)>) {
+    match session {
+        Some((_, seat)) => seat.wake.notified().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Closes a socket whose address asks for a version or an encoding that is not spoken here.
+pub(crate) async fn refuse(mut socket: impl Socket) {
+    socket.close(GatewayCloseCode::InvalidApiVersion).await;
+    let _ = timeout(GOODBYE_PATIENCE, socket.receive()).await;
+}

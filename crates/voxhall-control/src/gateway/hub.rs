@@ -1,0 +1,276 @@
+//! All sessions of this process, with or without a socket.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use parking_lot::{Mutex, MutexGuard, RwLock};
+use tokio::sync::Notify;
+use voxhall_protocol::gateway::{Capabilities, Intents};
+use voxhall_protocol::ids::{ChannelId, GuildId, UserId};
+
+use super::outgoing::{Outgoing, Subscription};
+use super::session::{ReplayLimits, ResumeError, Session};
+use crate::calls::reaction::{Audience, Dispatch, Pace};
+use crate::directory::{Home, World};
+
+/// What a client said about itself in Identify.
+#[derive(Debug, Clone)]
+pub(crate) struct Profile {
+    /// The account.
+    pub(crate) user: UserId,
+    /// What kind of account.
+    pub(crate) bot: bool,
+    /// What a bot subscribes to.
+    pub(crate) intents: Intents,
+    /// What a user account's client can take.
+    pub(crate) capabilities: Capabilities,
+    /// Number and count of shards.
+    pub(crate) shard: Option<[u32; 2]>,
+    /// From how many members on a guild is large.
+    pub(crate) large_threshold: u32,
+}
+
+impl Profile {
+    /// Whether this session gets the events of a guild (sharding).
+    pub(crate) fn holds_guild(&self, guild: GuildId) -> bool {
+        match self.shard {
+            Some([number, count]) if count > 0 => (guild.0 >> 22) % u64::from(count) == u64::from(number),
+            _ => true,
+        }
+    }
+
+    fn takes(&self, subscription: Subscription) -> bool {
+        match subscription {
+            Subscription::Everyone => true,
+            Subscription::Intents(intents) => !self.bot || self.intents.contains(intents),
+            Subscription::Users => !self.bot,
+        }
+    }
+}
+
+/// A session that sockets and events share.
+pub(crate) struct SessionCell {
+    /// 32 hex digits; `session_id` on everything about voice.
+    pub(crate) id: String,
+    /// What the client said about itself.
+    pub(crate) profile: Profile,
+    state: Mutex<Held>,
+}
+
+/// A session and which socket has it.
+pub(crate) struct Held {
+    /// The dispatches.
+    pub(crate) session: Session,
+    /// The one socket that may send.
+    seat: Arc<Seat>,
+    attached: bool,
+}
+
+/// A socket's place at a session. Whoever holds the session's current one may send.
+#[derive(Debug, Default)]
+pub(crate) struct Seat {
+    /// There is something new to send, or another socket has taken the session.
+    pub(crate) wake: Notify,
+}
+
+impl Held {
+    /// Whether this is the socket that may send.
+    pub(crate) fn is_at(&self, seat: &Arc<Seat>) -> bool {
+        Arc::ptr_eq(&self.seat, seat)
+    }
+}
+
+impl SessionCell {
+    /// The dispatches. Never hold it across an await.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Held> {
+        self.state.lock()
+    }
+
+    /// Adds an event that goes out at once.
+    pub(crate) fn push(&self, event: Arc<Outgoing>) {
+        let mut held = self.lock();
+        held.session.push(event);
+        held.seat.wake.notify_one();
+    }
+
+    /// The place of the socket that has the session.
+    pub(crate) fn seat(&self) -> Arc<Seat> {
+        self.lock().seat.clone()
+    }
+
+    /// Gives the session to another socket, behind `seq`; a socket that still has it must close.
+    ///
+    /// # Errors
+    /// [`ResumeError`]; the session stays as it was.
+    pub(crate) fn take_over(&self, seq: u64) -> Result<Arc<Seat>, ResumeError> {
+        let mut held = self.lock();
+        held.session.resume(seq)?;
+        let seat = Arc::new(Seat::default());
+        let before = std::mem::replace(&mut held.seat, seat.clone());
+        held.attached = true;
+        before.wake.notify_one();
+        Ok(seat)
+    }
+
+    /// The socket is gone; says whether the session is without a socket now.
+    pub(crate) fn detach(&self, seat: &Arc<Seat>) -> bool {
+        let mut held = self.lock();
+        let mine = held.is_at(seat);
+        if mine {
+            held.attached = false;
+        }
+        mine
+    }
+
+    /// Whether a socket has the session.
+    pub(crate) fn is_attached(&self) -> bool {
+        self.lock().attached
+    }
+}
+
+/// All sessions of this process.
+#[derive(Default)]
+pub(crate) struct Hub {
+    registry: RwLock<Registry>,
+}
+
+#[derive(Default)]
+struct Registry {
+    by_id: HashMap<String, Arc<SessionCell>>,
+    by_user: HashMap<UserId, Vec<Arc<SessionCell>>>,
+}
+
+impl Hub {
+    /// Begins a session. `greet` writes what it begins with before any event can reach it.
+    pub(crate) fn open(
+        &self,
+        profile: Profile,
+        replay: ReplayLimits,
+        greet: impl FnOnce(&str, &mut Session),
+    ) -> Arc<SessionCell> {
+        let id = format!("{:032x}", rand::random::<u128>());
+        let user = profile.user;
+        let cell = Arc::new(SessionCell {
+            id: id.clone(),
+            profile,
+            state: Mutex::new(Held {
+                session: Session::new(replay),
+                seat: Arc::default(),
+                attached: true,
+            }),
+        });
+        let mut held = cell.lock();
+        let mut registry = self.registry.write();
+        registry.by_id.insert(id, cell.clone());
+        registry.by_user.entry(user).or_default().push(cell.clone());
+        drop(registry);
+        greet(&cell.id, &mut held.session);
+        drop(held);
+        cell
+    }
+
+    /// Forgets a session; says whether it was there.
+    pub(crate) fn close(&self, id: &str) -> bool {
+        let mut registry = self.registry.write();
+        let Some(cell) = registry.by_id.remove(id) else {
+            return false;
+        };
+        if let Some(sessions) = registry.by_user.get_mut(&cell.profile.user) {
+            sessions.retain(|it| it.id != id);
+            if sessions.is_empty() {
+                registry.by_user.remove(&cell.profile.user);
+            }
+        }
+        true
+    }
+
+    /// A session.
+    pub(crate) fn session(&self, id: &str) -> Option<Arc<SessionCell>> {
+        self.registry.read().by_id.get(id).cloned()
+    }
+
+    /// How many sessions an account has.
+    pub(crate) fn sessions_of(&self, user: UserId) -> usize {
+        self.registry.read().by_user.get(&user).map_or(0, Vec::len)
+    }
+
+    /// All sessions.
+    pub(crate) fn all(&self) -> Vec<Arc<SessionCell>> {
+        self.registry.read().by_id.values().cloned().collect()
+    }
+
+    /// Gives an event to every session that it concerns.
+    pub(crate) fn deliver(&self, world: &World, dispatch: Dispatch) {
+        let Dispatch {
+            audience,
+            event,
+            pace,
+        } = dispatch;
+        let event = Arc::new(event);
+        // Sessions are collected first: a session that begins holds its own lock while it waits for the registry.
+        for cell in self.audience(world, &audience, event.subscription()) {
+            let mut held = cell.lock();
+            match pace {
+                Pace::Now => held.session.push(event.clone()),
+                Pace::AfterPause => held.session.push_after_pause(event.clone()),
+            }
+            held.seat.wake.notify_one();
+        }
+    }
+
+    fn audience(
+        &self,
+        world: &World,
+        audience: &Audience,
+        subscription: Subscription,
+    ) -> Vec<Arc<SessionCell>> {
+        let registry = self.registry.read();
+        let subscribed = |cell: &&Arc<SessionCell>| cell.profile.takes(subscription);
+        let of = |user: UserId| registry.by_user.get(&user).into_iter().flatten();
+        match audience {
+            Audience::Session(id) => registry.by_id.get(id).cloned().into_iter().collect(),
+            Audience::User(user) => of(*user).cloned().collect(),
+            Audience::Viewers(channel) => registry
+                .viewers(world, *channel)
+                .filter(subscribed)
+                .cloned()
+                .collect(),
+            Audience::ViewersAnd(channel, user) => {
+                let others = registry.viewers(world, *channel).filter(subscribed);
+                let others = others.filter(|cell| cell.profile.user != *user);
+                of(*user).chain(others).cloned().collect()
+            }
+            Audience::ViewersOfOnly(channel, unless, user) => {
+                let viewers = registry.viewers(world, *channel).filter(subscribed);
+                let blind = |cell: &&Arc<SessionCell>| !world.may_view(*unless, cell.profile.user);
+                viewers
+                    .filter(|cell| cell.profile.user != *user)
+                    .filter(blind)
+                    .cloned()
+                    .collect()
+            }
+        }
+    }
+}
+
+impl Registry {
+    fn viewers<'a>(
+        &'a self,
+        world: &'a World,
+        channel: ChannelId,
+    ) -> Box<dyn Iterator<Item = &'a Arc<SessionCell>> + 'a> {
+        match world.home(channel) {
+            Some(Home::Guild(guild)) => {
+                let holds = move |cell: &&Arc<SessionCell>| {
+                    cell.profile.holds_guild(guild) && world.may_view(channel, cell.profile.user)
+                };
+                Box::new(self.by_id.values().filter(holds))
+            }
+            Some(Home::Private) => {
+                let people = world.private(channel).into_iter().flat_map(|it| &it.recipients);
+                Box::new(people.filter_map(|user| self.by_user.get(user)).flatten())
+            }
+            None => Box::new(std::iter::empty()),
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! Who gets a session: op 2 and op 6.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use parking_lot::Mutex;
+use voxhall_protocol::gateway::{Capabilities, GatewayCloseCode, Identify, Intents, Resume, TokenKind};
+use voxhall_protocol::ids::UserId;
+
+use super::connection::Refusal;
+use super::hub::{Profile, Seat, SessionCell};
+use super::limit::SlidingWindow;
+use super::outgoing::Outgoing;
+use super::ready::Greeting;
+use super::session::{ReplayLimits, ResumeError};
+use super::socket::Dialect;
+use crate::control::Core;
+use crate::directory::User;
+use crate::{Limits, clock};
+
+/// From how many members on a guild is large, where the client does not say.
+const LARGE_THRESHOLD: u32 = 50;
+
+/// Identifies of bots within the window.
+#[derive(Debug, Default)]
+pub(crate) struct IdentifyGate {
+    seen: Mutex<HashMap<(UserId, u64), SlidingWindow>>,
+}
+
+impl IdentifyGate {
+    /// Counts one identify of a bot's shard; says whether there was room for it.
+    fn admit(&self, now: Instant, limits: &Limits, user: UserId, shard: Option<[u32; 2]>) -> bool {
+        let number = shard.map_or(0, |[number, _]| u64::from(number));
+        let bucket = number % limits.max_concurrency.max(1);
+        let mut seen = self.seen.lock();
+        seen.retain(|_, window| !window.is_idle(now, limits.identify_window));
+        let window = seen.entry((user, bucket)).or_default();
+        window.admit(now, limits.identify_window, limits.identifies)
+    }
+}
+
+impl Core {
+    /// Op 2: begins a session and writes what it begins with.
+    pub(crate) async fn identify(
+        &self,
+        dialect: &Dialect,
+        identify: &Identify,
+    ) -> Result<(Arc<SessionCell>, Arc<Seat>), Refusal> {
+        let account = self.authenticate(identify.token.expose()).await?;
+        let profile = profile(&account, identify)?;
+        self.check_room(&account, &profile)?;
+        let replay = ReplayLimits {
+            events: self.config.limits.replay_events,
+            bytes: self.config.limits.replay_bytes,
+        };
+        let cell = self.hub.open(profile.clone(), replay, |session_id, session| {
+            let world = self.directory.read();
+            let view = self.calls.view();
+            let greeting = Greeting {
+                world: &world,
+                view: &view,
+                account: &account,
+                profile: &profile,
+                session_id,
+                version: dialect.version,
+                gateway_url: &dialect.gateway_url,
+                regions: self
+                    .config
+                    .regions
+                    .iter()
+                    .map(|region| region.id.clone())
+                    .collect(),
+            };
+            for event in greeting.events() {
+                session.push(Arc::new(Outgoing::to_all(&event)));
+            }
+        });
+        let seat = cell.seat();
+        Ok((cell, seat))
+    }
+
+    /// Op 6: takes up a session, also from a socket that still has it.
+    pub(crate) fn resume(&self, resume: &Resume) -> Result<(Arc<SessionCell>, Arc<Seat>), Refusal> {
+        let (_, token) = TokenKind::split(resume.token.expose());
+        let owner = self.directory.read().user_of_token(token).map(|user| user.id);
+        let owner = owner.ok_or(Refusal::Close(GatewayCloseCode::AuthenticationFailed))?;
+        let cell = self
+            .hub
+            .session(&resume.session_id)
+            .filter(|cell| cell.profile.user == owner);
+        let cell = cell.ok_or(Refusal::InvalidSession)?;
+        match cell.take_over(resume.seq.unwrap_or(0)) {
+            Ok(seat) => {
+                self.session_kept(&cell.id);
+                Ok((cell, seat))
+            }
+            Err(ResumeError::Ahead) => Err(Refusal::Close(GatewayCloseCode::InvalidSeq)),
+            Err(ResumeError::Lost) => Err(Refusal::InvalidSession),
+        }
+    }
+
+    async fn authenticate(&self, token: &str) -> Result<User, Refusal> {
+        let (_, token) = TokenKind::split(token);
+        match self.account_of(token).await {
+            Ok(Some(account)) => Ok(account),
+            Ok(None) => Err(Refusal::Close(GatewayCloseCode::AuthenticationFailed)),
+            Err(error) => {
+                tracing::error!(%error, "a client cannot log in");
+                Err(Refusal::Close(GatewayCloseCode::UnknownError))
+            }
+        }
+    }
+
+    /// Whether there is room for one more session of the account.
+    fn check_room(&self, account: &User, profile: &Profile) -> Result<(), Refusal> {
+        let limits = &self.config.limits;
+        if !account.bot {
+            let full = self.hub.sessions_of(account.id) >= limits.user_sessions;
+            return if full {
+                Err(Refusal::Close(GatewayCloseCode::TooManySessions))
+            } else {
+                Ok(())
+            };
+        }
+        let held = {
+            let world = self.directory.read();
+            world
+                .guilds_of(account.id)
+                .filter(|guild| profile.holds_guild(guild.id))
+                .count()
+        };
+        if held > limits.guilds_per_shard {
+            return Err(Refusal::Close(GatewayCloseCode::ShardingRequired));
+        }
+        if !self
+            .identifies
+            .admit(clock::now(), limits, account.id, profile.shard)
+        {
+            return Err(Refusal::InvalidSession);
+        }
+        Ok(())
+    }
+}
+
+/// Checks what the client says about itself.
+fn profile(account: &User, identify: &Identify) -> Result<Profile, Refusal> {
+    if identify.shard.is_some_and(|[number, count]| number >= count) {
+        return Err(Refusal::Close(GatewayCloseCode::InvalidShard));
+    }
+    let intents = identify.intents.unwrap_or_default();
+    if account.bot {
+        // Both versions this Gateway speaks ask bots for intents.
+        let known = identify.intents.is_some() && Intents::ALL.contains(intents);
+        if !known {
+            return Err(Refusal::Close(GatewayCloseCode::InvalidIntents));
+        }
+        if !account.privileged_intents && !intents.intersection(Intents::PRIVILEGED).is_empty() {
+            return Err(Refusal::Close(GatewayCloseCode::DisallowedIntents));
+        }
+    }
+    Ok(Profile {
+        user: account.id,
+        bot: account.bot,
+        intents,
+        capabilities: identify.capabilities.unwrap_or(Capabilities::NONE),
+        shard: identify.shard.filter(|_| account.bot),
+        large_threshold: identify.large_threshold.unwrap_or(LARGE_THRESHOLD),
+    })
+}

@@ -1,0 +1,285 @@
+//! A Gateway session: what outlives its socket.
+//!
+//! Every dispatch is numbered and kept, and the socket reads from what is kept. So a slow socket holds nothing that a
+//! resume would not hold as well, and a session costs the same with a socket or without one.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::outgoing::Outgoing;
+
+/// The pause between a voice state and the server update that belongs to it: some clients lose the second if both
+/// come in one read (gateway-and-calls, section 4.2).
+const SERVER_UPDATE_PAUSE: Duration = Duration::from_millis(10);
+
+/// How much of the past a session keeps.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ReplayLimits {
+    /// Dispatches.
+    pub(crate) events: usize,
+    /// Bytes of their payloads.
+    pub(crate) bytes: usize,
+}
+
+/// Why a session cannot go on from where a client says it stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ResumeError {
+    /// The client claims dispatches that were never sent.
+    Ahead,
+    /// Dispatches that the client lacks are no longer kept.
+    Lost,
+}
+
+/// Dispatches were dropped before the socket took them: the client reads too slowly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Overrun;
+
+/// The numbered dispatches of a session.
+#[derive(Debug)]
+pub(crate) struct Session {
+    limits: ReplayLimits,
+    /// The number of the last dispatch; they count from 1 and never repeat.
+    last: u64,
+    /// The last dispatch that the socket has taken.
+    taken: u64,
+    /// Kept dispatches; the last of them is number `last`.
+    kept: VecDeque<Arc<Outgoing>>,
+    kept_bytes: usize,
+    held_back: VecDeque<HeldBack>,
+}
+
+/// A dispatch that must not come in one read with those before it.
+#[derive(Debug)]
+struct HeldBack {
+    event: Arc<Outgoing>,
+    /// The dispatch that must have been written before.
+    after: u64,
+    /// When it may go; `None` until `after` was written.
+    due: Option<Instant>,
+}
+
+impl Session {
+    pub(crate) fn new(limits: ReplayLimits) -> Self {
+        Self {
+            limits,
+            last: 0,
+            taken: 0,
+            kept: VecDeque::new(),
+            kept_bytes: 0,
+            held_back: VecDeque::new(),
+        }
+    }
+
+    /// Adds a dispatch.
+    pub(crate) fn push(&mut self, event: Arc<Outgoing>) {
+        self.last += 1;
+        self.kept_bytes += event.len();
+        self.kept.push_back(event);
+        while self.kept.len() > self.limits.events
+            || self.kept_bytes > self.limits.bytes && self.kept.len() > 1
+        {
+            self.drop_oldest();
+        }
+    }
+
+    /// Adds a dispatch that goes out a pause after everything that is here now; what comes later may pass it.
+    pub(crate) fn push_after_pause(&mut self, event: Arc<Outgoing>) {
+        self.held_back.push_back(HeldBack {
+            event,
+            after: self.last,
+            due: None,
+        });
+    }
+
+    /// The next dispatch for the socket, with its number.
+    ///
+    /// # Errors
+    /// [`Overrun`] if it is no longer kept.
+    pub(crate) fn take(&mut self, now: Instant) -> Result<Option<(u64, Arc<Outgoing>)>, Overrun> {
+        self.release(now);
+        if self.taken == self.last {
+            return Ok(None);
+        }
+        let event = self.kept.get(self.index_of(self.taken + 1).ok_or(Overrun)?);
+        self.taken += 1;
+        Ok(event.map(|event| (self.taken, event.clone())))
+    }
+
+    /// Tells that everything taken so far was written to the socket.
+    pub(crate) fn written(&mut self, now: Instant) {
+        for held in &mut self.held_back {
+            if held.due.is_none() && held.after <= self.taken {
+                held.due = Some(now + SERVER_UPDATE_PAUSE);
+            }
+        }
+    }
+
+    /// When [`Self::take`] has something new without a push.
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        self.held_back.iter().filter_map(|held| held.due).min()
+    }
+
+    /// The client has everything up to `seq`: it will never ask for that again.
+    pub(crate) fn acknowledge(&mut self, seq: u64) {
+        while self.index_of(seq.min(self.taken)).is_some() {
+            self.drop_oldest();
+        }
+    }
+
+    /// Begins anew behind `seq` on another socket.
+    ///
+    /// # Errors
+    /// [`ResumeError`]; the session stays as it was.
+    pub(crate) fn resume(&mut self, seq: u64) -> Result<(), ResumeError> {
+        if seq > self.last {
+            return Err(ResumeError::Ahead);
+        }
+        if seq < self.last && self.index_of(seq + 1).is_none() {
+            return Err(ResumeError::Lost);
+        }
+        self.taken = seq;
+        for held in &mut self.held_back {
+            held.due = None;
+        }
+        Ok(())
+    }
+
+    /// Where a dispatch stands in `kept`, if it does.
+    fn index_of(&self, seq: u64) -> Option<usize> {
+        let before_first = self.last - self.kept.len() as u64;
+        let index = seq.checked_sub(before_first + 1)?;
+        usize::try_from(index)
+            .ok()
+            .filter(|index| *index < self.kept.len())
+    }
+
+    fn drop_oldest(&mut self) {
+        if let Some(event) = self.kept.pop_front() {
+            self.kept_bytes -= event.len();
+        }
+    }
+
+    fn release(&mut self, now: Instant) {
+        while let Some(index) = self
+            .held_back
+            .iter()
+            .position(|held| held.due.is_some_and(|due| due <= now))
+        {
+            if let Some(held) = self.held_back.remove(index) {
+                self.push(held.event);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use voxhall_protocol::gateway::Event;
+
+    const LIMITS: ReplayLimits = ReplayLimits {
+        events: 3,
+        bytes: 1000,
+    };
+
+    fn event(size: usize) -> Arc<Outgoing> {
+        let data = "x".repeat(size).into();
+        let name = "X".to_owned();
+        Arc::new(Outgoing::to_all(&Event::Unknown { name, data }))
+    }
+
+    fn numbers(session: &mut Session, now: Instant) -> Vec<u64> {
+        std::iter::from_fn(|| session.take(now).unwrap().map(|(seq, _)| seq)).collect()
+    }
+
+    #[test]
+    fn a_resume_replays_what_came_after() {
+        let now = Instant::now();
+        let mut session = Session::new(LIMITS);
+        for _ in 0..3 {
+            session.push(event(1));
+        }
+        assert_eq!(numbers(&mut session, now), [1, 2, 3]);
+        assert_eq!(session.resume(1), Ok(()));
+        assert_eq!(numbers(&mut session, now), [2, 3]);
+        assert_eq!(session.resume(3), Ok(()));
+        assert_eq!(numbers(&mut session, now), [0; 0]);
+        assert_eq!(session.resume(4), Err(ResumeError::Ahead));
+        session.push(event(1));
+        assert_eq!(
+            session.resume(0),
+            Err(ResumeError::Lost),
+            "the first was dropped for the fourth"
+        );
+    }
+
+    #[test]
+    fn a_socket_that_does_not_read_is_cut_off_not_fed_with_gaps() {
+        let mut session = Session::new(LIMITS);
+        for _ in 0..4 {
+            session.push(event(1));
+        }
+        assert_eq!(session.take(Instant::now()).err(), Some(Overrun));
+    }
+
+    #[test]
+    fn bytes_are_bounded_and_the_newest_is_kept_whatever_its_size() {
+        let now = Instant::now();
+        let mut session = Session::new(LIMITS);
+        session.push(event(10));
+        session.push(event(5000));
+        assert_eq!(session.resume(0), Err(ResumeError::Lost));
+        assert_eq!(session.resume(1), Ok(()));
+        assert_eq!(numbers(&mut session, now), [2]);
+    }
+
+    #[test]
+    fn what_the_client_has_is_forgotten() {
+        let now = Instant::now();
+        let mut session = Session::new(LIMITS);
+        session.push(event(1));
+        session.push(event(1));
+        session.push(event(1));
+        assert_eq!(session.take(now).unwrap().unwrap().0, 1);
+        session.acknowledge(u64::MAX);
+        assert_eq!(session.resume(0), Err(ResumeError::Lost));
+        assert_eq!(
+            numbers(&mut session, now),
+            [2, 3],
+            "what the socket has not taken stays"
+        );
+    }
+
+    #[test]
+    fn a_server_update_waits_until_the_state_was_written_and_a_pause_more() {
+        let now = Instant::now();
+        let mut session = Session::new(LIMITS);
+        session.push(event(1));
+        session.push_after_pause(event(2));
+        assert_eq!(numbers(&mut session, now), [1]);
+        assert_eq!(session.poll_timeout(), None, "not written yet");
+        session.written(now);
+        assert_eq!(session.poll_timeout(), Some(now + SERVER_UPDATE_PAUSE));
+        session.push(event(3));
+        assert_eq!(numbers(&mut session, now), [2], "a later event passes");
+        let late = now + SERVER_UPDATE_PAUSE;
+        let (seq, update) = session.take(late).unwrap().unwrap();
+        assert_eq!((seq, update.len()), (3, event(2).len()));
+    }
+
+    #[test]
+    fn a_resume_keeps_the_pause() {
+        let now = Instant::now();
+        let mut session = Session::new(LIMITS);
+        session.push(event(1));
+        session.push_after_pause(event(1));
+        numbers(&mut session, now);
+        session.written(now);
+        session.resume(0).unwrap();
+        let late = now + SERVER_UPDATE_PAUSE;
+        assert_eq!(numbers(&mut session, late), [1]);
+        session.written(late);
+        assert_eq!(numbers(&mut session, late + SERVER_UPDATE_PAUSE), [2]);
+    }
+}

@@ -1,0 +1,154 @@
+//! Answers: the manners of gateway-and-calls, section 9.1.
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, Request};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::json;
+use voxhall_protocol::rest::{ApiError, ApiErrorCode};
+
+use crate::Error;
+
+/// What an endpoint gives: an answer or a failure.
+pub(crate) type Answer<T> = Result<T, Failure>;
+
+/// A JSON body with status 200. axum's own type sends the content type that clients insist on, without a charset.
+pub(crate) use axum::Json;
+
+/// Status 204: no body and no content type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Done;
+
+impl IntoResponse for Done {
+    fn into_response(self) -> Response {
+        StatusCode::NO_CONTENT.into_response()
+    }
+}
+
+/// An answer with an error status.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Failure {
+    status: StatusCode,
+    error: ApiError,
+}
+
+impl Failure {
+    /// A failure whose message is the code's own name.
+    pub(crate) fn new(status: StatusCode, code: ApiErrorCode) -> Self {
+        let mut message = code.name().to_owned();
+        if let Some(first) = message.get_mut(..1) {
+            first.make_ascii_uppercase();
+        }
+        Self::with_message(status, code, message)
+    }
+
+    /// A failure with a message of its own.
+    pub(crate) fn with_message(status: StatusCode, code: ApiErrorCode, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            error: ApiError::new(code, message),
+        }
+    }
+
+    /// No such address.
+    pub(crate) fn not_found() -> Self {
+        Self::with_message(StatusCode::NOT_FOUND, ApiErrorCode::General, "404: Not Found")
+    }
+
+    /// No such method at this address.
+    pub(crate) fn method_not_allowed() -> Self {
+        Self::with_message(
+            StatusCode::METHOD_NOT_ALLOWED,
+            ApiErrorCode::General,
+            "405: Method Not Allowed",
+        )
+    }
+
+    /// The token is missing or wrong.
+    pub(crate) fn unauthorized() -> Self {
+        Self::with_message(
+            StatusCode::UNAUTHORIZED,
+            ApiErrorCode::General,
+            "401: Unauthorized",
+        )
+    }
+
+    /// Something that does not exist, or that the caller may not see.
+    pub(crate) fn unknown(code: ApiErrorCode) -> Self {
+        Self::new(StatusCode::NOT_FOUND, code)
+    }
+
+    /// The caller may not do this.
+    pub(crate) fn forbidden(code: ApiErrorCode) -> Self {
+        Self::new(StatusCode::FORBIDDEN, code)
+    }
+
+    /// The request makes no sense here.
+    pub(crate) fn bad_request(code: ApiErrorCode) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, code)
+    }
+
+    /// A field of the body is wrong.
+    pub(crate) fn invalid_field(field: &str, message: &str) -> Self {
+        let mut failure = Self::bad_request(ApiErrorCode::InvalidFormBody);
+        let detail = json!({"_errors": [{"code": "BASE_TYPE_INVALID", "message": message}]});
+        failure.error.errors = Some(json!({ field: detail }));
+        failure
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        (self.status, Json(self.error)).into_response()
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        tracing::error!(%error, "a request cannot be answered");
+        Self::with_message(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            ApiErrorCode::General,
+            "500: Internal Server Error",
+        )
+    }
+}
+
+/// The JSON body of a request; an empty one stands for `{}`. The content type is not looked at: some clients send
+/// none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Body<T>(pub(crate) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
+        let bytes = Bytes::from_request(request, state).await.map_err(|rejection| {
+            let status = rejection.status();
+            Failure::with_message(
+                status,
+                ApiErrorCode::General,
+                format!("{}: the body cannot be read", status.as_u16()),
+            )
+        })?;
+        parse(&bytes).map(Body)
+    }
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Answer<T> {
+    let text: &[u8] = if bytes.is_empty() { b"{}" } else { bytes };
+    serde_json::from_slice(text).map_err(|error| {
+        if error.is_data() {
+            Failure::invalid_field("body", &error.to_string())
+        } else {
+            Failure::bad_request(ApiErrorCode::InvalidJson)
+        }
+    })
+}
+
+/// A JSON answer with status 201.
+pub(crate) fn created(body: impl Serialize) -> Response {
+    (StatusCode::CREATED, Json(body)).into_response()
+}

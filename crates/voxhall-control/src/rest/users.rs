@@ -1,0 +1,124 @@
+//! Accounts, the application behind a bot, and private channels.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::routing::get;
+use voxhall_protocol::Extra;
+use voxhall_protocol::gateway::Event;
+use voxhall_protocol::ids::{ApplicationId, UserId};
+use voxhall_protocol::model::{Channel, User};
+use voxhall_protocol::rest::{ApiErrorCode, Application, CreateDm};
+
+use super::caller::Caller;
+use super::reply::{Answer, Body, Failure, Json};
+use crate::calls::reaction::{Audience, Dispatch};
+use crate::control::Core;
+use crate::gateway::outgoing::{Outgoing, Subscription};
+use crate::render;
+
+/// The most people in a group, the one who makes it included.
+const LARGEST_GROUP: usize = 10;
+
+pub(super) fn api() -> Router<Arc<Core>> {
+    Router::new()
+        .route("/users/@me", get(me))
+        .route(
+            "/users/@me/channels",
+            get(private_channels).post(open_private_channel),
+        )
+        .route("/users/{user}", get(user))
+        .route("/oauth2/applications/@me", get(application))
+        .route("/applications/@me", get(application))
+}
+
+async fn me(Caller(account): Caller) -> Json<User> {
+    Json(render::own_user(&account))
+}
+
+async fn user(State(core): State<Arc<Core>>, _: Caller, Path(user): Path<UserId>) -> Answer<Json<User>> {
+    let world = core.directory.read();
+    let user = world
+        .user(user)
+        .ok_or_else(|| Failure::unknown(ApiErrorCode::UnknownUser))?;
+    Ok(Json(render::user(user)))
+}
+
+async fn application(Caller(account): Caller) -> Json<Application> {
+    Json(Application {
+        id: ApplicationId(account.id.0),
+        name: account.name.clone(),
+        icon: account.avatar.clone(),
+        description: String::new(),
+        bot_public: false,
+        bot_require_code_grant: false,
+        owner: Some(render::user(&account)),
+        team: None,
+        verify_key: String::new(),
+        flags: 0,
+        extra: Extra::new(),
+    })
+}
+
+async fn private_channels(State(core): State<Arc<Core>>, caller: Caller) -> Json<Vec<Channel>> {
+    let world = core.directory.read();
+    let channels = world.private_of(caller.id());
+    Json(
+        channels
+            .map(|channel| render::private_channel(&world, channel, caller.id()))
+            .collect(),
+    )
+}
+
+async fn open_private_channel(
+    State(core): State<Arc<Core>>,
+    caller: Caller,
+    Body(request): Body<CreateDm>,
+) -> Answer<Json<Channel>> {
+    let mut people: BTreeSet<UserId> = request.users().into_iter().collect();
+    people.insert(caller.id());
+    if people.len() < 2 || people.len() > LARGEST_GROUP {
+        return Err(Failure::invalid_field(
+            "recipients",
+            "name between one and nine others",
+        ));
+    }
+    let existing = {
+        let world = core.directory.read();
+        if people.iter().any(|user| world.user(*user).is_none()) {
+            return Err(Failure::unknown(ApiErrorCode::UnknownUser));
+        }
+        // Two people share one channel; groups are made as often as they are asked for.
+        let shared = world
+            .private_of(caller.id())
+            .find(|it| it.recipients == people)
+            .cloned();
+        shared.filter(|_| people.len() == 2)
+    };
+    let channel = match existing {
+        Some(channel) => channel,
+        None => {
+            let made = core.directory.create_private_channel(None, people).await?;
+            tell_created(&core, &made);
+            made
+        }
+    };
+    Ok(Json(render::private_channel(
+        &core.directory.read(),
+        &channel,
+        caller.id(),
+    )))
+}
+
+/// Each sees the channel without itself among the recipients.
+fn tell_created(core: &Core, channel: &crate::directory::PrivateChannel) {
+    let world = core.directory.read();
+    for user in &channel.recipients {
+        let seen = render::private_channel(&world, channel, *user);
+        let event = Outgoing::new(&Event::ChannelCreate(Box::new(seen)), Subscription::Users);
+        core.hub
+            .deliver(&world, Dispatch::now(Audience::User(*user), event));
+    }
+}
