@@ -2,13 +2,10 @@
 
 use std::net::SocketAddr;
 
-use voxhall_protocol::Secret;
 use voxhall_protocol::voice::{EncryptionMode, Ssrc};
+use voxhall_transport::TransportKey;
 
 use crate::{MemberId, PayloadTypes, RoomId, Wants};
-
-/// A session's 32-byte key; make one with `into()`.
-pub type TransportKey = Secret<[u8; 32]>;
 
 /// A change of a worker's rooms. Commands are carried out in the order in which they were sent; one that names an
 /// unknown member is ignored and counted, because members leave while commands are under way.

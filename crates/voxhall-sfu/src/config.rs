@@ -4,14 +4,12 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 /// Settings of the forwarding core.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct CoreConfig {
     /// Whether discovery in its 70-byte forms, which clients before March 2023 send, is answered.
     pub legacy_discovery: bool,
     /// The core's intervals.
     pub timing: Timing,
-    /// A number outsiders cannot guess; it spreads their addresses over the rate limiter's table.
-    pub seed: u64,
 }
 
 /// Intervals of the forwarding core. The defaults are those of `media-transport.md`.

@@ -2,23 +2,28 @@
 
 mod command;
 mod config;
+pub mod core;
 mod error;
 mod event;
 mod id;
 mod payload_types;
+#[allow(unsafe_code)]
+pub mod socket;
 mod stats;
 mod wants;
 mod worker;
 
 pub use command::{
     Command, MediaPermissions, MemberSsrcs, PublishedLayer, PublishedVideo, StreamSsrcs, Transport,
-    TransportKey, UdpTransport,
+    UdpTransport,
 };
 pub use config::{CoreConfig, Timing, WorkerConfig};
 pub use error::Error;
 pub use event::{Event, NoncePosition, WorkerFailure};
 pub use id::{MemberId, RoomId};
 pub use payload_types::PayloadTypes;
+pub use socket::MAX_DATAGRAM;
 pub use stats::WorkerStats;
+pub use voxhall_transport::TransportKey;
 pub use wants::{BEST_QUALITY, Wants};
 pub use worker::{Worker, WorkerHandle};

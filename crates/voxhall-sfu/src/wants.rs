@@ -63,6 +63,11 @@ impl Wants {
         self.find(ssrc).and_then(|want| want.pixels)
     }
 
+    /// Whether there may be an SSRC that is not wanted at all.
+    pub(crate) fn refuses_any(&self) -> bool {
+        self.any == 0 || self.listed.iter().any(|want| want.quality == Some(0))
+    }
+
     fn find(&self, ssrc: Ssrc) -> Option<&Want> {
         let index = self.listed.binary_search_by_key(&ssrc, |want| want.ssrc).ok()?;
         self.listed.get(index)

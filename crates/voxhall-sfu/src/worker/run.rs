@@ -1,15 +1,29 @@
 //! The thread's life: bind, start, loop, report the end.
 
-use std::net::UdpSocket;
+use std::any::Any;
+use std::io;
+use std::net::SocketAddr;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, unbounded};
+use crossbeam_channel::{Receiver, TryRecvError, unbounded};
+use rand::RngCore as _;
 
 use super::waker::Waker;
 use super::{Instruction, Shared, WorkerHandle};
+use crate::core::{Core, Outbox};
+use crate::socket::{BatchSocket, ReceiveBatch, SendBatch, SendReport};
 use crate::stats::SharedStats;
-use crate::{Error, Event, WorkerConfig};
+use crate::{CoreConfig, Error, Event, WorkerConfig, WorkerFailure};
+
+/// Datagrams taken with one system call at most.
+const RECEIVE_BATCH: usize = 64;
+
+/// How long the thread waits for a datagram before it looks at its timers. The shortest interval of the core is of
+/// this order, and while media flows, packets come more often than that.
+const PATIENCE: Duration = Duration::from_millis(50);
 
 /// See [`Worker::spawn`](super::Worker::spawn).
 pub(super) fn spawn(
@@ -20,14 +34,23 @@ pub(super) fn spawn(
         address: config.bind,
         source,
     };
-    let socket = UdpSocket::bind(config.bind).map_err(bind)?;
-    let local_addr = socket.local_addr().map_err(bind)?;
+    let socket = BatchSocket::bind(config.bind, config.socket_buffer).map_err(bind)?;
+    socket.set_receive_timeout(Some(PATIENCE)).map_err(bind)?;
+    let local_addr = socket.local_addr();
     let waker = Arc::new(Waker::new(local_addr).map_err(bind)?);
     let stats = Arc::new(SharedStats::default());
     let (instructions, queue) = unbounded();
+    let name = config.thread_name.clone();
+    let life = Life {
+        socket,
+        queue,
+        waker: Arc::clone(&waker),
+        stats: Arc::clone(&stats),
+        config,
+    };
     let thread = thread::Builder::new()
-        .name(config.thread_name.clone())
-        .spawn(move || run(&queue, &events))
+        .name(name)
+        .spawn(move || life.live(&events))
         .map_err(Error::Thread)?;
     let shared = Shared {
         instructions,
@@ -41,10 +64,127 @@ pub(super) fn spawn(
     })
 }
 
-fn run(queue: &Receiver<Instruction>, events: &impl Fn(Event)) {
-    while let Ok(Instruction::Command(_)) = queue.recv() {}
-    events(Event::WorkerStopped {
-        failure: None,
-        nonces: Vec::new(),
-    });
+/// What the thread owns.
+struct Life {
+    socket: BatchSocket,
+    queue: Receiver<Instruction>,
+    waker: Arc<Waker>,
+    stats: Arc<SharedStats>,
+    config: WorkerConfig,
+}
+
+impl Life {
+    /// Runs until told to stop. A panic ends the thread, but not without a word: the node gets the reason and how far
+    /// the nonces were used.
+    fn live(self, events: &impl Fn(Event)) {
+        let config = CoreConfig {
+            legacy_discovery: self.config.legacy_discovery,
+            timing: self.config.timing,
+        };
+        let entropy = Box::new(|bytes: &mut [u8]| rand::rng().fill_bytes(bytes));
+        let mut core = Core::new(Instant::now(), config, entropy);
+        // The core is only asked for its counters afterwards, which are plain numbers.
+        let outcome = panic::catch_unwind(AssertUnwindSafe(|| self.work(&mut core, events)));
+        let failure = match outcome {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some(WorkerFailure::Socket(error.to_string())),
+            Err(panic) => Some(WorkerFailure::Panic(message_of(panic.as_ref()))),
+        };
+        events(Event::WorkerStopped {
+            failure,
+            nonces: core.nonce_positions(),
+        });
+    }
+
+    fn work(&self, core: &mut Core, events: &impl Fn(Event)) -> io::Result<()> {
+        let mut incoming = ReceiveBatch::new(RECEIVE_BATCH);
+        let mut outgoing = Outgoing {
+            socket: &self.socket,
+            batch: SendBatch::new(),
+            report: SendReport::default(),
+        };
+        let mut wakeups = 0;
+        loop {
+            let received = self.socket.receive(&mut incoming)?;
+            let now = Instant::now();
+            if received > 1 {
+                // Several packets of one speaker may have come, which go to the same listeners.
+                outgoing.batch.gather();
+            }
+            for (source, datagram) in incoming.datagrams() {
+                if source != self.waker.address() {
+                    core.handle_datagram(now, source, datagram, &mut outgoing);
+                }
+            }
+            let stop = self.obey(core, now);
+            if core.poll_timeout().is_some_and(|due| due <= now) {
+                core.handle_timeout(now, &mut outgoing);
+            }
+            outgoing.flush();
+            while let Some(event) = core.poll_event() {
+                events(event);
+            }
+            wakeups += u64::from(received > 0);
+            self.publish(core, wakeups, &outgoing.report);
+            if stop {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Carries out the commands that wait. True if the thread is to end.
+    fn obey(&self, core: &mut Core, now: Instant) -> bool {
+        self.waker.rearm();
+        loop {
+            match self.queue.try_recv() {
+                Ok(Instruction::Command(command)) => core.handle_command(now, command),
+                Ok(Instruction::Shutdown) | Err(TryRecvError::Disconnected) => return true,
+                Err(TryRecvError::Empty) => return false,
+            }
+        }
+    }
+
+    fn publish(&self, core: &Core, wakeups: u64, report: &SendReport) {
+        let mut stats = *core.stats();
+        stats.sent = report.sent;
+        stats.sent_bytes = report.sent_bytes;
+        stats.send_failed = report.failed;
+        stats.wakeups = wakeups;
+        self.stats.publish(&stats);
+    }
+}
+
+/// Writes what the core sends straight into the batch for the system.
+struct Outgoing<'a> {
+    socket: &'a BatchSocket,
+    batch: SendBatch,
+    report: SendReport,
+}
+
+impl Outgoing<'_> {
+    fn flush(&mut self) {
+        if !self.batch.is_empty() {
+            self.report += self.socket.send(&mut self.batch);
+        }
+    }
+}
+
+impl Outbox for Outgoing<'_> {
+    #[inline]
+    fn datagram(&mut self, to: SocketAddr, write: impl FnOnce(&mut [u8]) -> Option<usize>) {
+        if self.batch.is_full() {
+            self.flush();
+        }
+        self.batch.push(to, write);
+    }
+
+    fn burst(&mut self) {
+        self.batch.gather();
+    }
+}
+
+fn message_of(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "no message".to_owned())
 }

@@ -6,13 +6,14 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// One byte, which the core counts as keep-alive noise.
+/// Content does not matter: the worker knows it by its source.
 const WAKE_UP: [u8; 1] = [0];
 
 /// Wakes one worker. Should the datagram get lost, the worker still looks into its queue when its wait times out.
 #[derive(Debug)]
 pub(super) struct Waker {
     socket: UdpSocket,
+    address: SocketAddr,
     pending: AtomicBool,
 }
 
@@ -27,10 +28,17 @@ impl Waker {
         let socket = UdpSocket::bind(SocketAddr::new(target_ip, 0))?;
         socket.connect(SocketAddr::new(target_ip, target.port()))?;
         socket.set_nonblocking(true)?;
+        let address = socket.local_addr()?;
         Ok(Self {
             socket,
+            address,
             pending: AtomicBool::new(false),
         })
+    }
+
+    /// Where wake-ups come from.
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// Wakes the worker, unless a wake-up is under way already.

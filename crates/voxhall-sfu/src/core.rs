@@ -1,0 +1,172 @@
+//! The forwarding core: rooms, members, packets in, packets out. It knows no clock, no socket and no thread; whoever
+//! drives it says what time it is, brings datagrams and commands, and takes datagrams and events away.
+//!
+//! ```text
+//! loop {
+//!     core.handle_command(now, command)             // what the node wants
+//!     core.handle_datagram(now, source, bytes, out) // what came from the network
+//!     core.handle_timeout(now, out)                 // when poll_timeout() has come
+//!     while let Some(event) = core.poll_event() {}  // what the node must know
+//! }
+//! ```
+//!
+//! The way of an audio packet: [`ingress`] finds its member by SSRC, opens it, checks replay and permission; [`audio`]
+//! walks the room's listeners, which lie side by side in memory with all that sealing for them takes.
+
+use std::collections::{HashMap, VecDeque};
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use slab::Slab;
+use voxhall_transport::demux::{self, Datagram, LegacyDiscovery};
+
+use crate::{CoreConfig, Event, MAX_DATAGRAM, MemberId, NoncePosition, RoomId, WorkerStats};
+
+mod arrivals;
+mod audio;
+mod binding;
+mod commands;
+mod continuity;
+mod control;
+mod history;
+mod ingress;
+mod keyframe;
+mod layer;
+mod limiter;
+mod member;
+mod outbox;
+mod reception;
+mod reports;
+mod rewrite;
+mod room;
+mod ssrc_table;
+mod timers;
+mod unauthenticated;
+mod video;
+
+use limiter::Limiter;
+use member::Member;
+use room::Room;
+use ssrc_table::SsrcTable;
+use timers::Timers;
+
+pub use outbox::Outbox;
+
+/// Where unpredictable bytes come from: fills the slice with bytes of the operating system's generator. Tests pass a
+/// seeded one.
+pub type Entropy = Box<dyn FnMut(&mut [u8]) + Send>;
+
+/// The rooms of one worker and their members.
+pub struct Core {
+    config: CoreConfig,
+    entropy: Entropy,
+    /// Jitter is measured against this.
+    origin: Instant,
+    ssrcs: SsrcTable,
+    members: Slab<Member>,
+    rooms: Slab<Room>,
+    member_index: HashMap<MemberId, usize>,
+    room_index: HashMap<RoomId, usize>,
+    /// For packets that name no SSRC.
+    address_index: HashMap<SocketAddr, usize>,
+    limiter: Limiter,
+    timers: Timers,
+    /// Where a packet is put together whose header cannot stay as it came.
+    scratch: Box<[u8; MAX_DATAGRAM]>,
+    /// Where a report of arrivals is put together.
+    statuses: Vec<Option<i16>>,
+    events: VecDeque<Event>,
+    stats: WorkerStats,
+}
+
+impl Core {
+    /// A core without rooms.
+    #[must_use]
+    pub fn new(now: Instant, config: CoreConfig, mut entropy: Entropy) -> Self {
+        let mut seed = [0; 8];
+        entropy(&mut seed);
+        Self {
+            config,
+            entropy,
+            origin: now,
+            ssrcs: SsrcTable::default(),
+            members: Slab::new(),
+            rooms: Slab::new(),
+            member_index: HashMap::new(),
+            room_index: HashMap::new(),
+            address_index: HashMap::new(),
+            limiter: Limiter::new(u64::from_le_bytes(seed)),
+            timers: Timers::default(),
+            scratch: Box::new([0; MAX_DATAGRAM]),
+            statuses: Vec::with_capacity(arrivals::CAPACITY),
+            events: VecDeque::new(),
+            stats: WorkerStats::default(),
+        }
+    }
+
+    /// Takes a datagram that came from `source`. It is decrypted where it lies; what is to be sent goes to `out`.
+    pub fn handle_datagram(
+        &mut self,
+        now: Instant,
+        source: SocketAddr,
+        datagram: &mut [u8],
+        out: &mut impl Outbox,
+    ) {
+        self.stats.received += 1;
+        self.stats.received_bytes += datagram.len() as u64;
+        if datagram.len() > MAX_DATAGRAM {
+            self.stats.dropped_malformed += 1;
+            return;
+        }
+        let legacy = if self.config.legacy_discovery {
+            LegacyDiscovery::Accepted
+        } else {
+            LegacyDiscovery::Refused
+        };
+        match demux::classify(datagram, legacy) {
+            Datagram::Rtp(ssrc) => self.handle_rtp(now, source, ssrc, datagram, out),
+            Datagram::Rtcp(ssrc) => self.handle_rtcp(now, source, ssrc, datagram, out),
+            Datagram::Discovery | Datagram::LegacyDiscovery => {
+                self.handle_discovery(now, source, datagram, out)
+            }
+            Datagram::Ping(_) | Datagram::KeepAlive(_) | Datagram::Noise => {
+                self.handle_keep_alive(now, source, datagram, out);
+            }
+            Datagram::Stun | Datagram::Dtls => self.stats.dropped_malformed += 1,
+        }
+    }
+
+    /// When [`Core::handle_timeout`] is to be called next, at the latest.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.timers.next()
+    }
+
+    /// The next thing the node must know.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// What was counted so far. The core counts what it gives to the outbox as sent, without knowing what becomes of
+    /// it.
+    #[must_use]
+    pub fn stats(&self) -> &WorkerStats {
+        &self.stats
+    }
+
+    /// How far every connected member's nonces are used.
+    #[must_use]
+    pub fn nonce_positions(&self) -> Vec<NoncePosition> {
+        self.rooms
+            .iter()
+            .flat_map(|(_, room)| &room.listeners)
+            .filter_map(|listener| {
+                let member = self.members.get(listener.member)?.id;
+                Some(NoncePosition {
+                    member,
+                    next: listener.sealer.as_ref()?.position(),
+                })
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,243 @@
+//! RTCP from members. It ends here: nothing is relayed as it came. `media-transport.md` sections 8 and 12.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use voxhall_protocol::voice::Ssrc;
+use voxhall_transport::extension::ExtensionMap;
+use voxhall_transport::rtcp::{self, Nack, RtcpPacket, RtcpWriter, SenderReport};
+use voxhall_transport::rtp::RtpHeader;
+use voxhall_transport::rtx::{ORIGINAL_SEQUENCE_LENGTH, write_retransmission};
+use voxhall_transport::{PacketKind, PayloadType, RtpPacket, SequenceNumber};
+
+use super::Core;
+use super::binding::Proof;
+use super::history::Kept;
+use super::ingress::{Gate, seat};
+use super::outbox::Outbox;
+use super::room::Listener;
+use super::ssrc_table::{Owner, StreamRole};
+use crate::WorkerStats;
+
+/// Bytes of a sender report without report blocks.
+const SENDER_REPORT_LENGTH: usize = 28;
+
+/// Bytes of an RTCP packet that stay in the clear (section 5.3).
+pub(super) const RTCP_CLEAR: usize = 8;
+
+impl Core {
+    pub(super) fn handle_rtcp(
+        &mut self,
+        now: Instant,
+        source: SocketAddr,
+        ssrc: Ssrc,
+        datagram: &mut [u8],
+        out: &mut impl Outbox,
+    ) {
+        let Some(Owner { member: index, .. }) = self.owner_of(ssrc, source) else {
+            self.stats.dropped_unknown_ssrc += 1;
+            return;
+        };
+        let Some((member, room)) = seat(&mut self.members, &mut self.rooms, index) else {
+            return;
+        };
+        let Some(listener) = room.listeners.get(member.listener) else {
+            return;
+        };
+        let mut gate = Gate {
+            now,
+            source,
+            limiter: &mut self.limiter,
+            stats: &mut self.stats,
+        };
+        let Some(opened) = gate.open(PacketKind::Rtcp, member, listener, datagram) else {
+            return;
+        };
+        if !member.bindings.confirm(now, source) {
+            self.bind(now, index, source, Proof::Weak);
+        }
+        self.stats.rtcp += 1;
+        for packet in rtcp::packets(opened.packet) {
+            match packet {
+                Ok(RtcpPacket::SenderReport(report)) => self.relay_sender_report(now, index, &report, out),
+                Ok(RtcpPacket::Nack(nack)) => self.retransmit(now, index, &nack, out),
+                Ok(RtcpPacket::PictureLossIndication(request)) => {
+                    self.pass_keyframe_request(now, index, request.media);
+                }
+                Ok(RtcpPacket::FullIntraRequest(request)) => {
+                    for entry in request.entries() {
+                        self.pass_keyframe_request(now, index, entry.media);
+                    }
+                }
+                // Reports on what we sent, estimates and names: nothing here acts on them.
+                Ok(_) => {}
+                Err(_) => self.stats.dropped_malformed += 1,
+            }
+        }
+    }
+
+    /// Notes a publisher's report, and tells those who get the stream what it said: they need it to play sound and
+    /// picture together.
+    fn relay_sender_report(
+        &mut self,
+        now: Instant,
+        index: usize,
+        report: &SenderReport<'_>,
+        out: &mut impl Outbox,
+    ) {
+        let Some(role) = self.own_stream(index, report.sender) else {
+            return;
+        };
+        let Some((member, room)) = seat(&mut self.members, &mut self.rooms, index) else {
+            return;
+        };
+        let mut buffer = [0; SENDER_REPORT_LENGTH];
+        let mut writer = RtcpWriter::new(&mut buffer);
+        if writer.sender_report(report.sender, report.info, &[]).is_err() {
+            return;
+        }
+        let (header, body) = buffer.split_at(RTCP_CLEAR);
+        let middle = report.info.ntp.middle();
+        match role {
+            StreamRole::Audio => {
+                member.audio.reception.record_sender_report(middle, now);
+                let permitted = room
+                    .listeners
+                    .get(member.listener)
+                    .is_some_and(|own| own.permissions.speak);
+                for (place, listener) in room.listeners.iter_mut().enumerate() {
+                    if permitted && place != member.listener && listener.hears(report.sender) {
+                        listener.send(PacketKind::Rtcp, header, body, out, &mut self.stats);
+                    }
+                }
+            }
+            StreamRole::Video(layer) => {
+                let Some(state) = member.layers.get_mut(usize::from(layer)) else {
+                    return;
+                };
+                state.media.reception.record_sender_report(middle, now);
+                for viewer in member
+                    .viewers
+                    .iter()
+                    .filter(|viewer| viewer.current == Some(layer))
+                {
+                    let listener = room.listeners.get_mut(viewer.listener);
+                    if let Some(listener) = listener.filter(|listener| listener.is_reachable()) {
+                        listener.send(PacketKind::Rtcp, header, body, out, &mut self.stats);
+                    }
+                }
+            }
+            StreamRole::Retransmission(_) => {}
+        }
+    }
+
+    /// Sends the packets again that a viewer reports lost, as far as they are kept.
+    fn retransmit(&mut self, now: Instant, receiver: usize, nack: &Nack<'_>, out: &mut impl Outbox) {
+        let Some((publisher, layer)) = self.watched(receiver, nack.media) else {
+            return;
+        };
+        let max_age = self.config.timing.retransmit_for;
+        let Some((member, room)) = seat(&mut self.members, &mut self.rooms, publisher) else {
+            return;
+        };
+        let Some(state) = member.layers.get(usize::from(layer)) else {
+            return;
+        };
+        let Some(history) = &state.history else { return };
+        let Some(viewer) = member.viewers.iter_mut().find(|viewer| viewer.member == receiver) else {
+            return;
+        };
+        let Some(listener) = room.listeners.get_mut(viewer.listener) else {
+            return;
+        };
+        let continuity = &mut viewer.continuity[usize::from(layer)];
+        out.burst();
+        for lost in nack.sequence_numbers() {
+            let kept = continuity
+                .backward(lost.0)
+                .and_then(|sequence| history.find(now, sequence, max_age));
+            let Some(kept) = kept else { continue };
+            if !viewer.allowance.take(now) {
+                break;
+            }
+            let repair = Repair {
+                rtx: state.rtx,
+                lost,
+                sequence: continuity.next_retransmission(),
+            };
+            repair.send(kept, listener, out, &mut self.stats);
+        }
+    }
+
+    fn pass_keyframe_request(&mut self, now: Instant, receiver: usize, media: Ssrc) {
+        if let Some((publisher, layer)) = self.watched(receiver, media) {
+            self.want_keyframe(now, publisher, layer);
+        }
+    }
+
+    /// The publisher and layer of a video stream, if `receiver` gets it or is about to.
+    fn watched(&self, receiver: usize, media: Ssrc) -> Option<(usize, u8)> {
+        let &Owner {
+            member,
+            role: StreamRole::Video(layer),
+        } = self.ssrcs.get(&media)?
+        else {
+            return None;
+        };
+        let viewers = &self.members.get(member)?.viewers;
+        let viewer = viewers.iter().find(|viewer| viewer.member == receiver)?;
+        (viewer.current == Some(layer) || viewer.target == Some(layer)).then_some((member, layer))
+    }
+
+    /// What an SSRC is to the member that says it is its own.
+    fn own_stream(&self, index: usize, ssrc: Ssrc) -> Option<StreamRole> {
+        let owner = self.ssrcs.get(&ssrc)?;
+        (owner.member == index).then_some(owner.role)
+    }
+}
+
+/// A retransmission of one packet for one viewer.
+struct Repair {
+    rtx: Ssrc,
+    /// The lost packet's number, as the viewer knows it.
+    lost: SequenceNumber,
+    /// The retransmission's own number.
+    sequence: u16,
+}
+
+impl Repair {
+    fn send(&self, kept: Kept<'_>, listener: &mut Listener, out: &mut impl Outbox, stats: &mut WorkerStats) {
+        let payload_type = listener
+            .payload_types
+            .outgoing(kept.codec)
+            .and_then(|codec| codec.rtx);
+        let (Some(payload_type), true) = (payload_type.and_then(PayloadType::new), listener.is_reachable())
+        else {
+            return;
+        };
+        let (Some(address), Some(sealer)) = (listener.address, &mut listener.sealer) else {
+            return;
+        };
+        let Ok(original) = RtpPacket::parse(kept.packet) else {
+            return;
+        };
+        let header = RtpHeader {
+            marker: original.marker(),
+            payload_type,
+            sequence_number: SequenceNumber(self.sequence),
+            timestamp: original.timestamp(),
+            ssrc: self.rtx,
+        };
+        out.datagram(address, |buffer| {
+            let length = write_retransmission(&original, header, &ExtensionMap::NATIVE, buffer).ok()?;
+            // The kept packet has the publisher's number.
+            let number = length - original.payload().len() - ORIGINAL_SEQUENCE_LENGTH;
+            buffer[number..number + ORIGINAL_SEQUENCE_LENGTH].copy_from_slice(&self.lost.0.to_be_bytes());
+            let length = sealer.seal(PacketKind::Rtp, buffer, length).ok()?;
+            stats.retransmitted += 1;
+            stats.sent += 1;
+            stats.sent_bytes += length as u64;
+            Some(length)
+        });
+    }
+}

@@ -1,0 +1,248 @@
+//! Video layers of a publisher, and who watches which of them.
+
+use std::time::{Duration, Instant};
+
+use voxhall_protocol::voice::Ssrc;
+
+use super::continuity::Continuity;
+use super::history::History;
+use super::member::Source;
+use crate::{PublishedLayer, Wants};
+
+/// Layers of one publisher at most: clients make one or two.
+pub(super) const MAX_LAYERS: usize = 4;
+
+/// One simulcast layer of a publisher.
+pub(super) struct Layer {
+    pub(super) media: Source,
+    pub(super) rtx: Ssrc,
+    /// What op 12 said of it; `None` while it is not active.
+    pub(super) published: Option<PublishedLayer>,
+    /// Its last packets, while it is active.
+    pub(super) history: Option<History>,
+    pub(super) keyframe: KeyframeRequest,
+    /// Whether frames are encrypted end to end, as far as the end of the last frame told.
+    pub(super) encrypted: Option<bool>,
+}
+
+/// Whether and when a keyframe was asked for.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct KeyframeRequest {
+    pub(super) wanted: bool,
+    pub(super) sent: Option<Instant>,
+}
+
+impl Layer {
+    pub(super) fn new(ssrc: Ssrc, rtx: Ssrc) -> Self {
+        Self {
+            media: Source::new(ssrc),
+            rtx,
+            published: None,
+            history: None,
+            keyframe: KeyframeRequest::default(),
+            encrypted: None,
+        }
+    }
+}
+
+/// A receiver of one publisher's video.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Viewer {
+    /// The receiver's place in the core.
+    pub(super) member: usize,
+    /// Its place among the room's listeners.
+    pub(super) listener: usize,
+    /// The layer it gets.
+    pub(super) current: Option<u8>,
+    /// The layer it should get, from the next keyframe on.
+    pub(super) target: Option<u8>,
+    pub(super) continuity: [Continuity; MAX_LAYERS],
+    pub(super) allowance: Allowance,
+}
+
+/// How many packets a viewer may still have sent again: a loss report of forty bytes can ask for a megabyte.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Allowance {
+    since: Option<Instant>,
+    used: u16,
+}
+
+impl Allowance {
+    /// Packets in each second at most: half of a stream of five megabits.
+    const PER_SECOND: u16 = 250;
+
+    /// Takes one; false when the second's are used up.
+    pub(super) fn take(&mut self, now: Instant) -> bool {
+        if self
+            .since
+            .is_none_or(|since| now.saturating_duration_since(since) >= Duration::from_secs(1))
+        {
+            *self = Self {
+                since: Some(now),
+                used: 0,
+            };
+        }
+        let granted = self.used < Self::PER_SECOND;
+        self.used += u16::from(granted);
+        granted
+    }
+}
+
+impl Viewer {
+    pub(super) fn new(member: usize, listener: usize) -> Self {
+        Self {
+            member,
+            listener,
+            current: None,
+            target: None,
+            continuity: [Continuity::default(); MAX_LAYERS],
+            allowance: Allowance::default(),
+        }
+    }
+
+    /// Sets the layer it should get. True if that asks for a keyframe.
+    pub(super) fn aim(&mut self, target: Option<u8>, is_active: impl Fn(u8) -> bool) -> bool {
+        let changed = self.target != target;
+        self.target = target;
+        match (self.current, target) {
+            // A layer that ended cannot be left at a keyframe of the next one: leave it now.
+            (Some(current), Some(_)) if !is_active(current) => self.leave(),
+            (Some(_), None) => self.leave(),
+            _ => {}
+        }
+        changed && target.is_some() && self.current != target
+    }
+
+    /// Whether it gets a packet of `layer`. It changes over to its target at a keyframe; with no layer yet it starts
+    /// at once, because its decoder waits by itself and the keyframe is asked for.
+    #[inline]
+    pub(super) fn takes(&mut self, layer: u8, starts_keyframe: bool) -> bool {
+        if self.current == Some(layer) {
+            return true;
+        }
+        if self.target != Some(layer) || !(self.current.is_none() || starts_keyframe) {
+            return false;
+        }
+        self.leave();
+        self.current = Some(layer);
+        true
+    }
+
+    fn leave(&mut self) {
+        if let Some(left) = self.current.take() {
+            self.continuity[usize::from(left)].pause();
+        }
+    }
+}
+
+/// The layer that fits a receiver's wants best: of those it wants at all the best that is not above its wish, and not
+/// larger than its view needs. If all are above the wish, the least.
+pub(super) fn choose(layers: &[Layer], wants: &Wants) -> Option<u8> {
+    let offers = || {
+        layers.iter().zip(0_u8..).filter_map(|(layer, index)| {
+            let published = layer.published?;
+            let wish = wants.quality(published.ssrc);
+            (wish > 0).then_some((published, wish, index))
+        })
+    };
+    let wish = offers().map(|(_, wish, _)| wish).max()?;
+    let view = offers()
+        .filter_map(|(published, ..)| wants.pixels(published.ssrc))
+        .max();
+    let covers_view = |published: &PublishedLayer| match (published.pixels, view) {
+        (Some(pixels), Some(view)) => pixels >= view,
+        _ => false,
+    };
+    let allowed = || offers().filter(|(published, ..)| published.quality <= wish);
+    let chosen = allowed()
+        .filter(|(published, ..)| covers_view(published))
+        .min_by_key(|(published, ..)| published.quality)
+        .or_else(|| allowed().max_by_key(|(published, ..)| published.quality))
+        .or_else(|| offers().min_by_key(|(published, ..)| published.quality));
+    chosen.map(|(_, _, index)| index)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOW: Ssrc = Ssrc(12);
+    const HIGH: Ssrc = Ssrc(14);
+
+    fn layers() -> Vec<Layer> {
+        let layer = |ssrc: Ssrc, quality, pixels| {
+            let published = PublishedLayer {
+                ssrc,
+                active: true,
+                quality,
+                pixels: Some(pixels),
+            };
+            Layer {
+                published: Some(published),
+                ..Layer::new(ssrc, Ssrc(ssrc.0 + 1))
+            }
+        };
+        vec![layer(LOW, 50, 640 * 360), layer(HIGH, 100, 1280 * 720)]
+    }
+
+    #[test]
+    fn the_nearest_layer_not_above_the_wish() {
+        assert_eq!(choose(&layers(), &Wants::default()), Some(1));
+        assert_eq!(choose(&layers(), &Wants::any(99)), Some(0));
+        assert_eq!(choose(&layers(), &Wants::any(50)), Some(0));
+        assert_eq!(choose(&layers(), &Wants::any(10)), Some(0), "better than nothing");
+        assert_eq!(choose(&layers(), &Wants::any(0)), None);
+    }
+
+    #[test]
+    fn listed_layers_are_chosen_by_name() {
+        assert_eq!(choose(&layers(), &Wants::any(0).with_quality(LOW, 100)), Some(0));
+        assert_eq!(choose(&layers(), &Wants::any(0).with_quality(HIGH, 100)), Some(1));
+        assert_eq!(choose(&layers(), &Wants::any(100).with_quality(HIGH, 0)), Some(0));
+    }
+
+    #[test]
+    fn a_small_view_gets_the_small_layer() {
+        let wants = |pixels| Wants::default().with_quality(HIGH, 100).with_pixels(HIGH, pixels);
+        assert_eq!(choose(&layers(), &wants(320 * 180)), Some(0));
+        assert_eq!(choose(&layers(), &wants(1280 * 720)), Some(1));
+        assert_eq!(
+            choose(&layers(), &wants(1920 * 1080)),
+            Some(1),
+            "no layer is large enough"
+        );
+    }
+
+    #[test]
+    fn inactive_layers_are_not_chosen() {
+        let mut layers = layers();
+        layers[1].published = None;
+        assert_eq!(choose(&layers, &Wants::default()), Some(0));
+        layers[0].published = None;
+        assert_eq!(choose(&layers, &Wants::default()), None);
+    }
+
+    #[test]
+    fn a_viewer_changes_layers_at_a_keyframe_only() {
+        let mut viewer = Viewer::new(0, 0);
+        assert!(viewer.aim(Some(0), |_| true));
+        assert!(viewer.takes(0, false), "it starts at once");
+        assert!(viewer.aim(Some(1), |_| true));
+        assert!(!viewer.takes(1, false));
+        assert!(viewer.takes(0, false));
+        assert!(viewer.takes(1, true));
+        assert!(!viewer.takes(0, true));
+        assert!(!viewer.aim(Some(1), |_| true), "nothing changed");
+        assert!(!viewer.aim(None, |_| true));
+        assert!(!viewer.takes(1, true));
+    }
+
+    #[test]
+    fn a_viewer_leaves_a_layer_that_ended_at_once() {
+        let mut viewer = Viewer::new(0, 0);
+        viewer.aim(Some(1), |_| true);
+        assert!(viewer.takes(1, false));
+        assert!(viewer.aim(Some(0), |layer| layer == 0));
+        assert!(viewer.takes(0, false));
+    }
+}

@@ -1,0 +1,216 @@
+//! What the SFU says by itself: receiver reports, requests for keyframes, reports of arrivals; and the review of
+//! members that went silent.
+
+use std::time::{Duration, Instant};
+
+use voxhall_protocol::voice::Ssrc;
+use voxhall_transport::extension::{ExtensionKind, transport_sequence};
+use voxhall_transport::rtcp::{ReportBlock, RtcpWriter, SERVER_SENDER};
+use voxhall_transport::{PacketKind, RtpPacket};
+
+use super::Core;
+use super::control::RTCP_CLEAR;
+use super::ingress::seat;
+use super::layer::MAX_LAYERS;
+use super::member::{Member, Source};
+use super::outbox::Outbox;
+use super::timers::{is_due, set_earlier};
+use crate::{Event, MAX_DATAGRAM};
+
+/// Members are looked through at least this often.
+const REVIEW_EVERY: Duration = Duration::from_secs(5);
+
+/// So many nonces are left when the node is told: at a thousand packets a second, for more than four hours.
+const EXHAUSTION_MARGIN: u32 = 1 << 24;
+
+/// RTCP is made in this, and has to leave room for encryption.
+const RTCP_LENGTH: usize = MAX_DATAGRAM - 64;
+
+/// A block that is overwritten.
+const NO_BLOCK: ReportBlock = ReportBlock {
+    source: Ssrc::NONE,
+    fraction_lost: 0,
+    cumulative_lost: 0,
+    extended_highest_sequence: 0,
+    jitter: 0,
+    last_sender_report: 0,
+    delay_since_last_sender_report: 0,
+};
+
+impl Core {
+    /// Does what is due. To be called when [`Core::poll_timeout`] has come; too early or too late does no harm.
+    pub fn handle_timeout(&mut self, now: Instant, out: &mut impl Outbox) {
+        if is_due(&mut self.timers.keyframes, now) {
+            self.request_keyframes(now, out);
+        }
+        if is_due(&mut self.timers.arrivals, now) {
+            self.report_arrivals(out);
+        }
+        if is_due(&mut self.timers.reports, now) {
+            self.report_receptions(now, out);
+        }
+        if is_due(&mut self.timers.review, now) {
+            self.review(now);
+        }
+    }
+
+    /// Notes the number that a publisher gave its packet on the transport.
+    pub(super) fn record_arrival(&mut self, now: Instant, index: usize, packet: &RtpPacket<'_>) {
+        let Some(block) = packet.extensions() else { return };
+        let number = block
+            .find(ExtensionKind::TransportSequence.native_id())
+            .and_then(transport_sequence);
+        let (Some(number), Some(member)) = (number, self.members.get_mut(index)) else {
+            return;
+        };
+        if member.arrivals.note(number, now) {
+            self.timers.arriving.push(index);
+            set_earlier(
+                &mut self.timers.arrivals,
+                now + self.config.timing.arrival_report_every,
+            );
+        }
+    }
+
+    /// How often members are looked through.
+    pub(super) fn review_interval(&self) -> Duration {
+        (self.config.timing.idle_after / 4).clamp(Duration::from_millis(1), REVIEW_EVERY)
+    }
+
+    /// Asks for the keyframes that are wanted, but not those that were asked for just before.
+    fn request_keyframes(&mut self, now: Instant, out: &mut impl Outbox) {
+        let mut wanted = std::mem::take(&mut self.timers.wanted_keyframes);
+        wanted.retain(|&(index, layer)| {
+            let Some(due) = self.keyframe_due(index, layer) else {
+                return false;
+            };
+            if due > now {
+                set_earlier(&mut self.timers.keyframes, due);
+                return true;
+            }
+            self.request_keyframe(now, index, layer, out);
+            false
+        });
+        self.timers.wanted_keyframes = wanted;
+    }
+
+    /// When the next keyframe of a layer may be asked for; `None` if the layer is gone.
+    fn keyframe_due(&self, index: usize, layer: u8) -> Option<Instant> {
+        let request = self.members.get(index)?.layers.get(usize::from(layer))?.keyframe;
+        Some(request.sent.map_or(self.origin, |sent| {
+            sent + self.config.timing.keyframe_request_every
+        }))
+    }
+
+    fn request_keyframe(&mut self, now: Instant, index: usize, layer: u8, out: &mut impl Outbox) {
+        let Some((member, _)) = seat(&mut self.members, &mut self.rooms, index) else {
+            return;
+        };
+        let Some(state) = member.layers.get_mut(usize::from(layer)) else {
+            return;
+        };
+        state.keyframe.wanted = false;
+        if state.published.is_none() {
+            return;
+        }
+        state.keyframe.sent = Some(now);
+        let media = state.media.ssrc;
+        self.stats.keyframe_requests += 1;
+        self.send_rtcp(index, out, |writer, _| {
+            writer.picture_loss_indication(SERVER_SENDER, media).is_ok()
+        });
+    }
+
+    /// Tells publishers how what they sent since the last report was received.
+    fn report_receptions(&mut self, now: Instant, out: &mut impl Outbox) {
+        let mut reporting = std::mem::take(&mut self.timers.reporting);
+        for index in reporting.drain(..) {
+            self.send_rtcp(index, out, |writer, member| {
+                member.report_due = false;
+                let mut blocks = [NO_BLOCK; 1 + MAX_LAYERS];
+                let mut filled = 0;
+                let layers = member.layers.iter_mut().map(|layer| &mut layer.media);
+                for source in std::iter::once(&mut member.audio).chain(layers) {
+                    if let (Some(block), Some(place)) = (report_on(source, now), blocks.get_mut(filled)) {
+                        *place = block;
+                        filled += 1;
+                    }
+                }
+                filled > 0 && writer.receiver_report(SERVER_SENDER, &blocks[..filled]).is_ok()
+            });
+        }
+        self.timers.reporting = reporting;
+    }
+
+    /// Tells publishers when their numbered packets came.
+    fn report_arrivals(&mut self, out: &mut impl Outbox) {
+        let mut arriving = std::mem::take(&mut self.timers.arriving);
+        let mut statuses = std::mem::take(&mut self.statuses);
+        let origin = self.origin;
+        for index in arriving.drain(..) {
+            self.send_rtcp(index, out, |writer, member| {
+                let header = member.arrivals.report(origin, &mut statuses);
+                header.is_some_and(|header| writer.transport_feedback(&header, &statuses).is_ok())
+            });
+        }
+        self.timers.arriving = arriving;
+        self.statuses = statuses;
+    }
+
+    /// Looks for members from which nothing came for long, and for those whose nonces run out.
+    fn review(&mut self, now: Instant) {
+        if !self.members.is_empty() {
+            self.timers.review = Some(now + self.review_interval());
+        }
+        for (_, member) in &mut self.members {
+            let room = self.rooms.get_mut(member.room);
+            let Some(listener) = room.and_then(|room| room.listeners.get_mut(member.listener)) else {
+                continue;
+            };
+            let silent = now.saturating_duration_since(member.bindings.last_seen());
+            if !listener.idle && listener.is_reachable() && silent >= self.config.timing.idle_after {
+                listener.idle = true;
+                listener.refresh();
+                self.events.push_back(Event::MediaIdle { member: member.id });
+            }
+            let left = listener.sealer.as_ref().and_then(|sealer| sealer.remaining());
+            if !listener.exhaustion_told && left.is_some_and(|left| left < EXHAUSTION_MARGIN) {
+                listener.exhaustion_told = true;
+                self.events.push_back(Event::NonceExhausted { member: member.id });
+            }
+        }
+    }
+
+    /// Sends a member the RTCP that `write` makes; nothing if that returns false.
+    fn send_rtcp(
+        &mut self,
+        index: usize,
+        out: &mut impl Outbox,
+        write: impl FnOnce(&mut RtcpWriter<'_>, &mut Member) -> bool,
+    ) {
+        let Some((member, room)) = seat(&mut self.members, &mut self.rooms, index) else {
+            return;
+        };
+        let Some(listener) = room.listeners.get_mut(member.listener) else {
+            return;
+        };
+        let mut buffer = [0; RTCP_LENGTH];
+        let mut writer = RtcpWriter::new(&mut buffer);
+        if !write(&mut writer, member) || !listener.is_reachable() {
+            return;
+        }
+        if let Some((header, body)) = writer.finish().split_at_checked(RTCP_CLEAR) {
+            listener.send(PacketKind::Rtcp, header, body, out, &mut self.stats);
+        }
+    }
+}
+
+/// The report on one stream, if anything came since the last.
+fn report_on(source: &mut Source, now: Instant) -> Option<ReportBlock> {
+    let heard = std::mem::take(&mut source.heard);
+    if heard {
+        source.reception.report(now, source.ssrc)
+    } else {
+        None
+    }
+}

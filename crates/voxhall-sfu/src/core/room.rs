@@ -1,0 +1,110 @@
+//! A room, as the packet path needs it: the listeners side by side.
+
+use std::net::SocketAddr;
+
+use voxhall_protocol::voice::Ssrc;
+use voxhall_transport::{PacketKind, Sealer};
+
+use super::outbox::Outbox;
+use crate::payload_types::MediaCodec;
+use crate::{MediaPermissions, PayloadTypes, RoomId, Wants, WorkerStats};
+
+/// The members of one call.
+pub(super) struct Room {
+    pub(super) id: RoomId,
+    pub(super) listeners: Vec<Listener>,
+}
+
+impl Room {
+    pub(super) fn new(id: RoomId) -> Self {
+        Self {
+            id,
+            listeners: Vec::new(),
+        }
+    }
+}
+
+/// A member as a receiver: all that sending to it takes, in one place. Also holds the key that opens its packets.
+pub(super) struct Listener {
+    /// Whether audio goes to it, computed from the rest by [`Listener::refresh`].
+    pub(super) takes_audio: bool,
+    /// Whether audio depends on the speaker, because it wants some and not others.
+    pub(super) chooses_speakers: bool,
+    /// Whether it can make use of frames that are encrypted end to end.
+    pub(super) dave: bool,
+    /// Whether the node knows that its nonces run out.
+    pub(super) exhaustion_told: bool,
+    /// Nothing came from it for long.
+    pub(super) idle: bool,
+    /// Opus in its numbers.
+    pub(super) opus: u8,
+    /// Where its packets go.
+    pub(super) address: Option<SocketAddr>,
+    /// Its key; `None` before op 1.
+    pub(super) sealer: Option<Sealer>,
+    /// The member's place in the core.
+    pub(super) member: usize,
+    pub(super) permissions: MediaPermissions,
+    pub(super) payload_types: PayloadTypes,
+    pub(super) wants: Wants,
+}
+
+impl Listener {
+    pub(super) fn new(member: usize) -> Self {
+        Self {
+            takes_audio: false,
+            chooses_speakers: false,
+            dave: false,
+            exhaustion_told: false,
+            idle: false,
+            opus: 0,
+            address: None,
+            sealer: None,
+            member,
+            permissions: MediaPermissions::default(),
+            payload_types: PayloadTypes::default(),
+            wants: Wants::default(),
+        }
+    }
+
+    /// Computes what the packet path reads, after any of its causes changed.
+    pub(super) fn refresh(&mut self) {
+        let opus = self.payload_types.outgoing(MediaCodec::Opus);
+        self.opus = opus.map_or(0, |opus| opus.media);
+        self.takes_audio = self.is_reachable() && self.permissions.hear && opus.is_some();
+        self.chooses_speakers = self.wants.refuses_any();
+    }
+
+    /// Whether audio of this speaker goes to it.
+    #[inline]
+    pub(super) fn hears(&self, speaker: Ssrc) -> bool {
+        self.takes_audio && !(self.chooses_speakers && self.wants.quality(speaker) == 0)
+    }
+
+    /// Whether anything can be sent to it at all.
+    pub(super) fn is_reachable(&self) -> bool {
+        self.sealer.is_some() && self.address.is_some() && !self.idle
+    }
+
+    /// Seals `header ‖ body` with the member's key and next nonce and sends it. Does nothing for a member that cannot
+    /// be reached or whose nonces are used up.
+    #[inline]
+    pub(super) fn send(
+        &mut self,
+        kind: PacketKind,
+        header: &[u8],
+        body: &[u8],
+        out: &mut impl Outbox,
+        stats: &mut WorkerStats,
+    ) {
+        let (Some(address), Some(sealer)) = (self.address, &mut self.sealer) else {
+            return;
+        };
+        out.datagram(address, |buffer| {
+            let length = sealer.seal_parts(kind, header, body, buffer).ok()?;
+            stats.sent += 1;
+            stats.sent_bytes += length as u64;
+            Some(length)
+        });
+    }
+}

@@ -1,0 +1,58 @@
+//! What is to be done later, and for whom.
+
+use std::time::Instant;
+
+/// The core's timers. Each runs only while somebody needs it.
+#[derive(Debug, Default)]
+pub(super) struct Timers {
+    /// Look for members that went silent or whose nonces run out.
+    pub(super) review: Option<Instant>,
+    /// Send receiver reports to those in `reporting`.
+    pub(super) reports: Option<Instant>,
+    /// Members that sent since the last report.
+    pub(super) reporting: Vec<usize>,
+    /// Report arrivals to those in `arriving`.
+    pub(super) arrivals: Option<Instant>,
+    /// Members whose numbered packets came since the last report.
+    pub(super) arriving: Vec<usize>,
+    /// Ask for the keyframes in `wanted_keyframes` that are not too soon.
+    pub(super) keyframes: Option<Instant>,
+    /// Layers of which a keyframe is wanted: member and index of the layer.
+    pub(super) wanted_keyframes: Vec<(usize, u8)>,
+}
+
+impl Timers {
+    /// The earliest of them.
+    pub(super) fn next(&self) -> Option<Instant> {
+        [self.review, self.reports, self.arrivals, self.keyframes]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// Makes room for one more member, so that the packet path never has to.
+    pub(super) fn reserve(&mut self, members: usize, layers: usize) {
+        self.reporting
+            .reserve(members.saturating_sub(self.reporting.len()));
+        self.arriving.reserve(members.saturating_sub(self.arriving.len()));
+        self.wanted_keyframes
+            .reserve(layers.saturating_sub(self.wanted_keyframes.len()));
+    }
+
+    /// Forgets a member.
+    pub(super) fn forget(&mut self, member: usize) {
+        self.reporting.retain(|&other| other != member);
+        self.arriving.retain(|&other| other != member);
+        self.wanted_keyframes.retain(|&(other, _)| other != member);
+    }
+}
+
+/// Whether a timer has come; stops it if so.
+pub(super) fn is_due(timer: &mut Option<Instant>, now: Instant) -> bool {
+    timer.take_if(|at| *at <= now).is_some()
+}
+
+/// Makes a timer fire at `at`, or earlier if it was set so.
+pub(super) fn set_earlier(timer: &mut Option<Instant>, at: Instant) {
+    *timer = Some(timer.map_or(at, |set| set.min(at)));
+}

@@ -1,0 +1,281 @@
+//! The fan-out of video: to those who want it, in the layer that fits them.
+
+use std::time::Instant;
+
+use voxhall_transport::rtx::RtxPayload;
+use voxhall_transport::{PacketKind, PayloadType, RtpPacket, SequenceNumber};
+
+use super::ingress::seat;
+use super::keyframe::starts_keyframe;
+use super::layer::Layer;
+use super::member::Member;
+use super::outbox::Outbox;
+use super::rewrite::{self, Rewritten, ends_encrypted_frame};
+use super::room::{Listener, Room};
+use super::{Core, timers};
+use crate::WorkerStats;
+use crate::payload_types::{MediaCodec, PayloadKind};
+
+/// The rate of all video timestamps.
+const VIDEO_CLOCK_RATE: u64 = 90_000;
+
+/// How far behind the newest packet a retransmission may lie and still be of use.
+const REPAIR_WINDOW: u16 = 1024;
+
+const MARKER_BIT: u8 = 0x80;
+
+/// Whose packet it is and which.
+struct Origin {
+    member: usize,
+    layer: u8,
+    codec: MediaCodec,
+    sequence: SequenceNumber,
+}
+
+impl Core {
+    /// Takes a packet of a layer's media, whose padding is gone.
+    pub(super) fn handle_video(
+        &mut self,
+        now: Instant,
+        index: usize,
+        layer: u8,
+        packet: &RtpPacket<'_>,
+        out: &mut impl Outbox,
+    ) {
+        let arrival = self.arrival(now, VIDEO_CLOCK_RATE);
+        self.record_arrival(now, index, packet);
+        let Some((member, room)) = seat(&mut self.members, &mut self.rooms, index) else {
+            return;
+        };
+        let Some(own) = room.listeners.get(member.listener) else {
+            return;
+        };
+        let Some(state) = member.layers.get_mut(usize::from(layer)) else {
+            return;
+        };
+        state.media.heard = true;
+        state
+            .media
+            .reception
+            .record(packet.sequence_number().0, packet.timestamp(), arrival);
+        if is_probe(packet) {
+            self.stats.probes += 1;
+        } else if let Some(codec) = permitted(own, state, packet, false, &mut self.stats) {
+            if let Some(rewritten) = rewrite::video(packet, &mut self.scratch[..]) {
+                let from = Origin {
+                    member: index,
+                    layer,
+                    codec,
+                    sequence: packet.sequence_number(),
+                };
+                self.forward_video(now, &from, rewritten, out);
+            }
+        }
+        self.owe_report(now, index);
+    }
+
+    /// Takes a packet of a layer's retransmissions: a probe, or a packet that was lost on its way here.
+    pub(super) fn handle_retransmission(
+        &mut self,
+        now: Instant,
+        index: usize,
+        layer: u8,
+        packet: &RtpPacket<'_>,
+        out: &mut impl Outbox,
+    ) {
+        let arrival = self.arrival(now, VIDEO_CLOCK_RATE);
+        self.record_arrival(now, index, packet);
+        let Some((member, room)) = seat(&mut self.members, &mut self.rooms, index) else {
+            return;
+        };
+        let Some(own) = room.listeners.get(member.listener) else {
+            return;
+        };
+        let Some(state) = member.layers.get_mut(usize::from(layer)) else {
+            return;
+        };
+        let carried = RtxPayload::parse(packet.payload())
+            .ok()
+            .filter(|carried| !carried.is_probe());
+        let Some(carried) = carried else {
+            self.stats.probes += 1;
+            return;
+        };
+        let Some(codec) = permitted(own, state, packet, true, &mut self.stats) else {
+            return;
+        };
+        let sequence = carried.original_sequence;
+        if !is_missing(state, now, sequence, self.config.timing.retransmit_for) {
+            self.stats.dropped_replayed += 1;
+            return;
+        }
+        state
+            .media
+            .reception
+            .record(sequence.0, packet.timestamp(), arrival);
+        let ssrc = state.media.ssrc;
+        let payload = carried.original_payload;
+        if let Some(whole) = rewrite::repaired(packet, ssrc, sequence, payload, &mut self.scratch[..]) {
+            let from = Origin {
+                member: index,
+                layer,
+                codec,
+                sequence,
+            };
+            self.forward_video(now, &from, whole, out);
+        }
+    }
+
+    /// Keeps the packet in the scratch buffer and sends it to all viewers of its layer.
+    fn forward_video(&mut self, now: Instant, from: &Origin, rewritten: Rewritten, out: &mut impl Outbox) {
+        let Some((member, room)) = seat(&mut self.members, &mut self.rooms, from.member) else {
+            return;
+        };
+        let Some(own) = room.listeners.get(member.listener) else {
+            return;
+        };
+        let dave = own.dave;
+        let Some(state) = member.layers.get_mut(usize::from(from.layer)) else {
+            return;
+        };
+        let packet = &mut self.scratch[..rewritten.length];
+        if let Some(history) = &mut state.history {
+            history.keep(now, from.sequence.0, from.codec, packet);
+        }
+        let ends_frame = packet[1] & MARKER_BIT != 0;
+        if ends_frame {
+            state.encrypted = Some(ends_encrypted_frame(packet));
+        }
+        self.stats.media += 1;
+        let picture = Picture {
+            layer: from.layer,
+            codec: from.codec,
+            sequence: from.sequence.0,
+            payload_start: rewritten.payload_start,
+            // Until a frame's end told, it may be.
+            encrypted: dave && state.encrypted != Some(false),
+            starts_keyframe: starts_keyframe(from.codec, &packet[rewritten.payload_start..]),
+        };
+        out.burst();
+        if picture.fan_out(member, room, packet, out, &mut self.stats) {
+            self.want_keyframe(now, from.member, from.layer);
+        }
+    }
+
+    /// Remembers that a keyframe of a layer is wanted. It is asked for when the timer fires: at once, unless one was
+    /// asked for just before.
+    pub(super) fn want_keyframe(&mut self, now: Instant, index: usize, layer: u8) {
+        let Some(member) = self.members.get_mut(index) else {
+            return;
+        };
+        let Some(state) = member.layers.get_mut(usize::from(layer)) else {
+            return;
+        };
+        if state.keyframe.wanted {
+            return;
+        }
+        state.keyframe.wanted = true;
+        let earliest = state
+            .keyframe
+            .sent
+            .map_or(now, |sent| sent + self.config.timing.keyframe_request_every);
+        self.timers.wanted_keyframes.push((index, layer));
+        timers::set_earlier(&mut self.timers.keyframes, earliest.max(now));
+    }
+}
+
+/// Whether a packet carries nothing and only measures bandwidth.
+fn is_probe(packet: &RtpPacket<'_>) -> bool {
+    packet.payload().is_empty()
+}
+
+/// The codec of a packet that may be forwarded; counts it if it may not.
+fn permitted(
+    own: &Listener,
+    layer: &Layer,
+    packet: &RtpPacket<'_>,
+    is_retransmission: bool,
+    stats: &mut WorkerStats,
+) -> Option<MediaCodec> {
+    if packet.payload_type() == PayloadType::BANDWIDTH_PROBE && own.payload_types.incoming(96).is_none() {
+        stats.probes += 1;
+        return None;
+    }
+    let codec = match own.payload_types.incoming(packet.payload_type().number()) {
+        Some(PayloadKind::Media(codec)) if !is_retransmission && !codec.is_audio() => codec,
+        Some(PayloadKind::Retransmission(codec)) if is_retransmission => codec,
+        _ => {
+            stats.dropped_unknown_payload_type += 1;
+            return None;
+        }
+    };
+    if !own.permissions.video || layer.published.is_none() {
+        stats.dropped_not_permitted += 1;
+        return None;
+    }
+    Some(codec)
+}
+
+/// Whether a packet of a layer did not come yet, but may still be of use.
+fn is_missing(layer: &Layer, now: Instant, sequence: SequenceNumber, max_age: std::time::Duration) -> bool {
+    let Some(newest) = layer.media.reception.newest() else {
+        return false;
+    };
+    let behind = newest.wrapping_sub(sequence.0);
+    let recent = behind < REPAIR_WINDOW;
+    recent
+        && layer
+            .history
+            .as_ref()
+            .is_some_and(|history| history.find(now, sequence.0, max_age).is_none())
+}
+
+/// What the fan-out knows of a packet.
+struct Picture {
+    layer: u8,
+    codec: MediaCodec,
+    sequence: u16,
+    payload_start: usize,
+    encrypted: bool,
+    starts_keyframe: bool,
+}
+
+impl Picture {
+    /// Sends the packet to the viewers of its layer, each in its own numbers. True if one of them waits for a keyframe
+    /// of this layer.
+    fn fan_out(
+        &self,
+        member: &mut Member,
+        room: &mut Room,
+        packet: &mut [u8],
+        out: &mut impl Outbox,
+        stats: &mut WorkerStats,
+    ) -> bool {
+        let marker = packet[1] & MARKER_BIT;
+        let mut waiting = false;
+        for viewer in &mut member.viewers {
+            let Some(listener) = room.listeners.get_mut(viewer.listener) else {
+                continue;
+            };
+            if !listener.is_reachable() || (self.encrypted && !listener.dave) {
+                continue;
+            }
+            let Some(payload_type) = listener.payload_types.outgoing(self.codec) else {
+                continue;
+            };
+            if !viewer.takes(self.layer, self.starts_keyframe) {
+                waiting |= viewer.target == Some(self.layer);
+                continue;
+            }
+            let continuity = &mut viewer.continuity[usize::from(self.layer)];
+            let Some(sequence) = continuity.forward(self.sequence) else {
+                continue;
+            };
+            packet[1] = marker | payload_type.media;
+            packet[2..4].copy_from_slice(&sequence.to_be_bytes());
+            let (header, payload) = packet.split_at(self.payload_start);
+            listener.send(PacketKind::Rtp, header, payload, out, stats);
+        }
+        waiting
+    }
+}
