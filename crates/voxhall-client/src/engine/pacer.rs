@@ -139,8 +139,10 @@ impl Schedule {
         let Some(sender) = self.idle.remove(&key) else {
             return;
         };
-        if let Some(emptiest) = self.phases.iter_mut().min_by_key(|phase| phase.len()) {
-            emptiest.push(sender);
+        // Of several empty phases the one that is due soonest, so that a first packet does not wait for its turn.
+        let soonest_first = (self.slot..self.slot + PHASES).map(|slot| (slot % PHASES) as usize);
+        if let Some(emptiest) = soonest_first.min_by_key(|&phase| self.phases[phase].len()) {
+            self.phases[emptiest].push(sender);
         }
     }
 
