@@ -11,7 +11,7 @@ use voxhall_protocol::voice::{
 };
 
 fn vectors<T: DeserializeOwned>(key: &str) -> Vec<T> {
-    let all: Value = serde_json::from_str(include_str!("data/transport-vectors.json")).expect("JSON");
+    let all: Value = serde_json::from_str(include_str!("../data/transport-vectors.json")).expect("JSON");
     serde_json::from_value(all[key].clone()).expect("vectors of the expected shape")
 }
 

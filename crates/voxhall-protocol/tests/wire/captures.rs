@@ -1,8 +1,6 @@
 //! Every payload of the capture notes decodes to a known type, comes back as equal JSON, and prints by name.
 
-mod capture;
-
-use capture::{Captured, Sender, payloads};
+use super::capture::{self, Captured, Sender, payloads};
 use serde_json::{Value, json};
 use voxhall_protocol::gateway::{ClientMessage, Event, GatewayOpcode, ServerMessage};
 use voxhall_protocol::voice::{
