@@ -6,9 +6,9 @@
 //! from the outside a restart looks like a replay. The rule:
 //!
 //! 1. A packet with the number *and* the fingerprint of one remembered is its copy, and is always refused.
-//! 2. A packet a little ahead of the newest ([`MAX_JUMP`]) is new; a packet behind it within [`WINDOW`] is new if no
-//!    packet of that number came.
-//! 3. Anything else — far ahead, too old, or another packet under a number that was used — is a restart if the stream
+//! 2. A packet a little ahead of the newest ([`MAX_JUMP`]) is new. So is a late one while the stream is live: within
+//!    [`WINDOW`] behind the newest, under a number that was not used.
+//! 3. Anything else — far ahead, behind, or another packet under a number that was used — is a restart if the stream
 //!    was quiet for [`RESTART_PAUSE`], and is refused while the stream is live. A sender that restarts without a pause
 //!    thus loses the packets of that time.
 //!
@@ -81,21 +81,24 @@ impl ReplayWindow {
         if self.is_copy(sequence, fingerprint) {
             return Err(Error::Replayed);
         }
-        if self.is_new(distance, place) {
+        let live = now.saturating_duration_since(newest.accepted_at) < RESTART_PAUSE;
+        if self.is_new(distance, place, live) {
             return Ok(self.remember(now, place, place.max(newest.sequence), fingerprint));
         }
-        if now.saturating_duration_since(newest.accepted_at) < RESTART_PAUSE {
+        if live {
             return Err(Error::Replayed);
         }
         let restarted = next_cycle(newest.sequence, sequence);
         Ok(self.remember(now, restarted, restarted, fingerprint))
     }
 
-    fn is_new(&self, distance: i16, place: ExtendedSequence) -> bool {
+    /// Whether the packet goes on with the stream: a little ahead, or late while the stream is live.
+    fn is_new(&self, distance: i16, place: ExtendedSequence, live: bool) -> bool {
         if distance > 0 {
             return distance.unsigned_abs() <= MAX_JUMP;
         }
-        distance.unsigned_abs() < WINDOW && self.slots[slot_of(place)].extended != place.0 as u32
+        let unused = self.slots[slot_of(place)].extended != place.0 as u32;
+        live && unused && distance.unsigned_abs() < WINDOW
     }
 
     fn is_copy(&self, sequence: SequenceNumber, fingerprint: PacketFingerprint) -> bool {
@@ -208,6 +211,14 @@ mod tests {
         assert!((0..2_000).all(|number| stream.arrives(number, 10_000 + u64::from(number))));
         stream.pause();
         assert!((0..2_000).all(|number| stream.arrives(number, 20_000 + u64::from(number))));
+    }
+
+    #[test]
+    fn a_restart_a_little_behind_is_not_taken_for_late_packets() {
+        let mut stream = Stream::new();
+        assert!((300..500).all(|number| stream.arrives(number, u64::from(number))));
+        stream.pause();
+        assert!((0..600).all(|number| stream.arrives(number, 1_000 + u64::from(number))));
     }
 
     #[test]
