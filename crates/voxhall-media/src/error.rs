@@ -3,7 +3,9 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::ogg::OggFault;
 use crate::opus::PacketFault;
+use crate::wav::WavFault;
 
 /// The result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -34,6 +36,12 @@ pub enum Error {
     /// Bytes that are no Opus packet.
     #[error("{0}; the sender or the file is faulty")]
     Packet(#[from] PacketFault),
+    /// An Ogg file that cannot be read.
+    #[error("{0}")]
+    Ogg(#[from] OggFault),
+    /// A WAV file that cannot be read or written.
+    #[error("{0}")]
+    Wav(#[from] WavFault),
     /// PCM that does not fill a packet.
     #[error(
         "{samples} samples do not fill an Opus packet; pass 120, 240, 480, 960, 1920 or 2880 per channel"

@@ -25,10 +25,18 @@
 //! packet.
 
 mod error;
+mod filled;
 pub mod jitter;
+pub mod mixer;
+pub mod ogg;
 pub mod opus;
 pub mod pcm;
+pub mod record;
+pub mod resample;
+mod sequence;
+pub mod signal;
 pub mod source;
+pub mod wav;
 
 pub use error::{Error, Result};
 

@@ -14,7 +14,6 @@
 mod arrival;
 #[cfg(feature = "opus-codec")]
 mod playback;
-mod sequence;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -25,10 +24,10 @@ use bytes::Bytes;
 pub use playback::{Heard, Playback};
 
 use crate::opus::is_silence;
+use crate::sequence::{Order, SequenceTracker};
 use crate::source::AudioFrame;
 use crate::{FRAME_SAMPLES, duration_of, samples_in};
 use arrival::ArrivalSpread;
-use sequence::{Order, SequenceTracker};
 
 /// Silence frames in a row that end a talk spurt (media transport, section 9.1).
 const SILENCE_RUN: u32 = 5;

@@ -1,6 +1,27 @@
 //! What can be played: anything that yields Opus packets.
+//!
+//! [`open`] takes a file of any format that can be played. [`OggOpusSource`] passes packets through as they are;
+//! [`PcmSource`] encodes; [`Clip`] is read once and played often.
+
+mod clip;
+mod ogg;
+mod open;
+#[cfg(feature = "opus-codec")]
+mod pcm;
+mod repeat;
+#[cfg(feature = "opus-codec")]
+mod volume;
 
 use bytes::Bytes;
+
+pub use clip::{Clip, ClipSource};
+pub use ogg::OggOpusSource;
+pub use open::{FileFormat, OpenOptions, duration, open};
+#[cfg(feature = "opus-codec")]
+pub use pcm::{PcmSource, WavSource, WavStream};
+pub use repeat::Repeat;
+#[cfg(feature = "opus-codec")]
+pub use volume::VolumeSource;
 
 use crate::Result;
 use crate::opus::{PacketFault, PacketInfo};

@@ -1,5 +1,5 @@
 //! Where a packet belongs: RTP sequence numbers and timestamps unwrapped, duplicates, latecomers and restarts told
-//! apart (RFC 3550, appendix A.1, adapted to a buffer that reorders).
+//! apart (RFC 3550, appendix A.1, adapted to receivers that reorder).
 
 /// How far a sequence number may run ahead of the newest one: a minute of lost packets.
 const MAX_AHEAD: i64 = 3_000;
@@ -18,7 +18,7 @@ const REMEMBERED: i64 = 128;
 
 /// Where a packet belongs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Order {
+pub(crate) enum Order {
     /// Here; the numbers are unwrapped.
     At { sequence: i64, timestamp: i64 },
     /// It was here before.
@@ -33,7 +33,7 @@ pub(super) enum Order {
 
 /// Unwraps the numbers of one stream.
 #[derive(Debug, Default)]
-pub(super) struct SequenceTracker {
+pub(crate) struct SequenceTracker {
     newest: Option<Newest>,
     astray: Option<Astray>,
 }
@@ -57,7 +57,7 @@ struct Astray {
 
 impl SequenceTracker {
     /// Finds the place of a packet, given the first sequence number whose turn has not passed.
-    pub(super) fn place(&mut self, sequence: u16, timestamp: u32, due: Option<i64>) -> Order {
+    pub(crate) fn place(&mut self, sequence: u16, timestamp: u32, due: Option<i64>) -> Order {
         let Some(newest) = self.newest else {
             return self.begin(sequence, timestamp, |sequence, timestamp| Order::At {
                 sequence,
