@@ -1,0 +1,219 @@
+//! A development server in a process of its own, with a folder that is gone afterwards.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use serde::Deserialize;
+use tempfile::TempDir;
+use voxhall_client::{ClientConfig, Trust, VoiceClient};
+use voxhall_protocol::ids::{ChannelId, GuildId, UserId};
+
+/// For a server to start; generous, because many start at once while tests run.
+const START: Duration = Duration::from_secs(30);
+/// For a server to end after it was asked to.
+const END: Duration = Duration::from_secs(20);
+
+/// `dev.json`, as a program outside of the project reads it.
+#[derive(Debug, Clone, Deserialize)]
+pub struct World {
+    /// Base address of REST, up to and without `/v10`.
+    pub api: String,
+    /// The main Gateway.
+    pub gateway: String,
+    /// The certificate to trust.
+    pub ca: PathBuf,
+    /// The guild.
+    pub guild_id: GuildId,
+    /// Its voice channels.
+    pub voice_channels: Vec<ChannelId>,
+    /// Its text channel.
+    pub text_channel: ChannelId,
+    /// The private channel of the two people.
+    pub dm_channel: ChannelId,
+    /// The people.
+    pub users: Vec<Account>,
+    /// The bots.
+    pub bots: Vec<Account>,
+}
+
+/// An account of the world.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Account {
+    /// Its id.
+    pub id: UserId,
+    /// Its name.
+    pub name: String,
+    /// What it logs in with.
+    pub token: String,
+}
+
+impl World {
+    /// `https://host:port`, without the path of REST.
+    #[must_use]
+    pub fn base(&self) -> &str {
+        self.api.strip_suffix("/api").unwrap_or(&self.api)
+    }
+
+    /// What a client of ours needs to log in as a bot.
+    #[must_use]
+    pub fn bot(&self, token: &str) -> ClientConfig {
+        ClientConfig::bot(&self.api, token).with_trust(Trust::CaFile(self.ca.clone()))
+    }
+
+    /// What a client of ours needs to log in as a person.
+    #[must_use]
+    pub fn user(&self, token: &str) -> ClientConfig {
+        ClientConfig::user(&self.api, token).with_trust(Trust::CaFile(self.ca.clone()))
+    }
+
+    /// Logs in as the bot of this number.
+    ///
+    /// # Errors
+    /// The client's.
+    pub async fn login_bot(&self, number: usize) -> Result<VoiceClient> {
+        Ok(VoiceClient::login(self.bot(&self.bots[number].token)).await?)
+    }
+
+    /// Logs in as the person of this number.
+    ///
+    /// # Errors
+    /// The client's.
+    pub async fn login_user(&self, number: usize) -> Result<VoiceClient> {
+        Ok(VoiceClient::login(self.user(&self.users[number].token)).await?)
+    }
+}
+
+/// The server. Dropped, it is killed.
+#[derive(Debug)]
+pub struct Server {
+    process: Child,
+    folder: TempDir,
+    /// What its `dev.json` says.
+    pub world: World,
+}
+
+impl Server {
+    /// Starts a development server on free ports.
+    ///
+    /// # Errors
+    /// The program is not built, or did not come up; what it said is part of the error.
+    pub fn start() -> Result<Self> {
+        Self::start_with(&[])
+    }
+
+    /// Starts one with further arguments.
+    ///
+    /// # Errors
+    /// As [`Server::start`].
+    pub fn start_with(arguments: &[&str]) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let log = std::fs::File::create(folder.path().join("log"))?;
+        let mut process = program()?
+            .args(["serve", "--dev", "--listen=127.0.0.1:0", "--voice-listen=127.0.0.1:0"])
+            .args(["--media-port=0", "--workers=1", "--state"])
+            .arg(folder.path())
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .context("cannot start the server")?;
+        match wait_for_world(&mut process, folder.path()) {
+            Ok(world) => Ok(Self { process, folder, world }),
+            Err(error) => {
+                // It may have ended by itself; what counts is its log.
+                let _ = process.kill();
+                let _ = process.wait();
+                Err(error.context(log_of(folder.path())))
+            }
+        }
+    }
+
+    /// Asks the server to end in order (SIGTERM).
+    ///
+    /// # Errors
+    /// `kill` cannot be run.
+    pub fn terminate(&self) -> Result<()> {
+        let status = Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status()?;
+        if status.success() { Ok(()) } else { bail!("the server is not there to be asked") }
+    }
+
+    /// Waits for the server to end.
+    ///
+    /// # Errors
+    /// It does not.
+    pub fn wait(&mut self) -> Result<ExitStatus> {
+        wait_for_end(&mut self.process)
+    }
+
+    /// Its folder.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// What it has logged.
+    #[must_use]
+    pub fn log(&self) -> String {
+        log_of(self.folder.path())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may be gone already, which is what is wanted.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        if std::thread::panicking() {
+            eprintln!("the server's log:\n{}", self.log());
+        }
+    }
+}
+
+/// The program under test: `target/<profile>/voxhall`, beside the folder in which the tests are.
+///
+/// # Errors
+/// It is not built.
+pub fn program() -> Result<Command> {
+    let own = std::env::current_exe()?;
+    let found = own.ancestors().map(|folder| folder.join("voxhall")).find(|path| path.is_file());
+    let path = found.context("the voxhall program is not built; run `cargo build --bin voxhall`")?;
+    Ok(Command::new(path))
+}
+
+/// Waits for a process to end by itself.
+///
+/// # Errors
+/// It goes on.
+pub fn wait_for_end(process: &mut Child) -> Result<ExitStatus> {
+    let begin = Instant::now();
+    loop {
+        match process.try_wait()? {
+            Some(status) => return Ok(status),
+            None if begin.elapsed() > END => bail!("process {} goes on", process.id()),
+            None => std::thread::sleep(Duration::from_millis(20)),
+        }
+    }
+}
+
+fn wait_for_world(process: &mut Child, folder: &Path) -> Result<World> {
+    let begin = Instant::now();
+    loop {
+        if let Ok(text) = std::fs::read_to_string(folder.join("dev.json")) {
+            return Ok(serde_json::from_str(&text)?);
+        }
+        if let Some(status) = process.try_wait()? {
+            bail!("the server ended with {status}");
+        }
+        if begin.elapsed() > START {
+            bail!("the server wrote no dev.json in {START:?}");
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn log_of(folder: &Path) -> String {
+    std::fs::read_to_string(folder.join("log")).unwrap_or_else(|error| format!("no log: {error}"))
+}
