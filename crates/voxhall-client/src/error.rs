@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use voxhall_protocol::ids::ChannelId;
+use voxhall_protocol::ids::{ChannelId, GuildId};
 
 use crate::connection::Reason;
 use crate::net::BadAddress;
@@ -73,6 +73,22 @@ pub enum Error {
     LoginTimeout {
         /// How long it was given.
         waited: Duration,
+    },
+    /// The account is in no such guild.
+    #[error("this account is not in guild {guild}; check the id, or have the account invited")]
+    UnknownGuild {
+        /// The guild that was named.
+        guild: GuildId,
+    },
+    /// The guild has no such channel, or hides it from the account.
+    #[error(
+        "guild {guild} has no channel {channel} that this account may see; check the id and VIEW_CHANNEL"
+    )]
+    UnknownChannel {
+        /// The guild that was named.
+        guild: GuildId,
+        /// The channel that was named.
+        channel: ChannelId,
     },
     /// Op 4 was not answered. The protocol has no refusals: silence is one.
     #[error(

@@ -26,10 +26,16 @@
 //! ```
 
 mod backoff;
+#[cfg(feature = "gateway")]
+mod client;
 pub mod connection;
 mod engine;
 mod error;
+#[cfg(feature = "gateway")]
+pub mod gateway;
 mod net;
+#[cfg(feature = "gateway")]
+pub mod rest;
 mod subscription;
 pub mod track;
 mod trust;
@@ -37,10 +43,16 @@ mod voice;
 pub mod voices;
 
 pub use backoff::BackoffPolicy;
+#[cfg(feature = "gateway")]
+pub use client::{ClientConfig, Ring, VoiceClient};
 pub use connection::{ConnectionState, Reason, Room};
 pub use engine::{EngineStatistics, LinkStatistics, MediaEngine};
 pub use error::Error;
+#[cfg(feature = "gateway")]
+pub use gateway::{Account, Compression};
 pub use net::{Address, BadAddress};
+#[cfg(feature = "gateway")]
+pub use rest::Rest;
 pub use subscription::Subscription;
 pub use track::{TrackHandle, TrackState};
 pub use trust::Trust;

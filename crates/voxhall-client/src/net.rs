@@ -1,6 +1,7 @@
 //! Reaching a server: addresses, TCP, TLS and the WebSocket upgrade. All protocol knowledge is elsewhere.
 
 mod address;
+mod socket;
 mod stream;
 
 use std::io;
@@ -15,6 +16,7 @@ use tokio_tungstenite::tungstenite;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
 pub use address::{Address, BadAddress};
+pub(crate) use socket::{optional, say_goodbye, send, sleep_until};
 pub(crate) use stream::Stream;
 
 use crate::Error;

@@ -5,15 +5,14 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use futures_util::{SinkExt, StreamExt};
+use futures_util::StreamExt;
 use parking_lot::Mutex;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use tokio::sync::{mpsc, watch};
 use tokio_tungstenite::tungstenite;
-use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use voxhall_protocol::ids::ChannelId;
 use voxhall_protocol::voice::{SpeakingFlags, VoiceCloseCode, WireFrame};
 
@@ -23,16 +22,10 @@ use crate::connection::{
     ConnectionMachine, ConnectionState, Input, MachineConfig, Output, Reason, RosterChange,
 };
 use crate::engine::{Link, LinkShared};
-use crate::net::{self, Address, WebSocket};
+use crate::net::{self, Address, WebSocket, optional, say_goodbye, send, sleep_until};
 
 /// Largest message of a voice gateway that is read.
 const MAX_MESSAGE: usize = 256 * 1024;
-
-/// How long a server may refuse to take a frame before the socket counts as lost.
-const SEND_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// How long a closed socket is kept to see the server's goodbye.
-const CLOSE_LINGER: Duration = Duration::from_secs(1);
 
 /// Where the task writes what others read.
 pub(super) struct Outlets {
@@ -285,35 +278,17 @@ impl Driver {
             WireFrame::Text(text) => tungstenite::Message::text(text),
             WireFrame::Binary(bytes) => tungstenite::Message::binary(bytes),
         };
-        let sent = tokio::time::timeout(SEND_TIMEOUT, socket.send(message)).await;
-        if !matches!(sent, Ok(Ok(()))) {
-            // The reading half says what really happened, unless the server merely stopped taking bytes.
-            if sent.is_err() {
-                self.socket = None;
-                let lost = Input::SocketClosed(VoiceCloseCode::Abnormal);
-                self.machine.handle(Instant::now(), lost);
-            }
+        if send(socket, message).await.is_err() {
+            self.socket = None;
+            let lost = Input::SocketClosed(VoiceCloseCode::Abnormal);
+            self.machine.handle(Instant::now(), lost);
         }
     }
 
-    /// Says goodbye, and lets the rest happen on the side: bytes still on their way must not turn it into a reset.
     async fn close(&mut self, code: u16) {
         self.dialing = None;
-        let Some(mut socket) = self.socket.take() else {
-            return;
-        };
-        let goodbye = CloseFrame {
-            code: code.into(),
-            reason: tungstenite::Utf8Bytes::default(),
-        };
-        let said = tokio::time::timeout(
-            CLOSE_LINGER,
-            socket.send(tungstenite::Message::Close(Some(goodbye))),
-        );
-        if matches!(said.await, Ok(Ok(()))) {
-            tokio::spawn(tokio::time::timeout(CLOSE_LINGER, async move {
-                while let Some(Ok(_)) = socket.next().await {}
-            }));
+        if let Some(socket) = self.socket.take() {
+            say_goodbye(socket, code).await;
         }
     }
 
@@ -357,20 +332,5 @@ impl Driver {
             let reason = Reason::Dropped;
             self.outlets.state.send_replace(ConnectionState::Left { reason });
         }
-    }
-}
-
-/// A future that may not be there; then it never ends.
-async fn optional<F: Future>(future: Option<F>) -> F::Output {
-    match future {
-        Some(future) => future.await,
-        None => std::future::pending().await,
-    }
-}
-
-async fn sleep_until(at: Option<Instant>) {
-    match at {
-        Some(at) => tokio::time::sleep_until(at.into()).await,
-        None => std::future::pending().await,
     }
 }

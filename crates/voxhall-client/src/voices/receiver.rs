@@ -310,7 +310,7 @@ mod tests {
                 ssrc: SSRC,
             };
             self.sequence += 1;
-            let mut datagram = [0; 256];
+            let mut datagram = [0; 1500];
             let length = self
                 .sealer
                 .seal_parts(PacketKind::Rtp, &header.to_bytes(false), payload, &mut datagram)
