@@ -22,6 +22,9 @@ pub enum Error {
         /// How many ports are needed.
         workers: usize,
     },
+    /// A worker cannot be started.
+    #[error(transparent)]
+    Worker(voxhall_sfu::Error),
     /// The switchboard cannot be reached.
     #[error("the node cannot reach the switchboard: {0}")]
     Switchboard(#[from] voxhall_switchboard::Error),

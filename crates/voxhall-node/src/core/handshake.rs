@@ -1,0 +1,315 @@
+//! Identify and Select Protocol (`voice-gateway.md` sections 5.1, 6.0–6.2 and 6.4).
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use rand::RngCore;
+use voxhall_live::{LinkState, TicketRecord};
+use voxhall_protocol::Extra;
+use voxhall_protocol::voice::{
+    ClientFlags, CodecName, EncryptionMode, Identify, MediaSinkWants, Message, ProtocolName, Ready,
+    SelectProtocol, SessionDescription, VoiceCloseCode, VoiceVersion,
+};
+use voxhall_sfu::{Command, MemberId, MemberSsrcs, PayloadTypes, RoomId, TransportKey};
+
+use super::connection::Phase;
+use super::replay::Replay;
+use super::room::Room;
+use super::session::{Attachment, Selected, Session};
+use super::timers::Timer;
+use super::{ConnectionId, NodeCore, TicketKey, WorkerIndex, codecs, tickets, video};
+
+/// Milliseconds between key frames; native encoders do not start without one.
+const KEYFRAME_INTERVAL_MS: u32 = 2000;
+
+/// Bytes of `secret_key`.
+const KEY_BYTES: usize = 32;
+
+/// Calls run without end-to-end encryption.
+const NO_DAVE: u16 = 0;
+
+impl NodeCore {
+    pub(super) fn identify(&mut self, now: Instant, connection: ConnectionId, identify: &Identify) {
+        let Some(version) = self
+            .connections
+            .get(&connection)
+            .map(|identifying| identifying.version)
+        else {
+            return;
+        };
+        let ticket = match self.tickets.admit(version, identify) {
+            Ok(ticket) => ticket.clone(),
+            Err(code) => return self.fail(connection, code, refusal(code)),
+        };
+        if self.settings.require_dave && identify.dave_version() == NO_DAVE {
+            let code = VoiceCloseCode::DaveRequired;
+            return self.fail(connection, code, refusal(code));
+        }
+        let key = TicketKey {
+            channel: ticket.channel_id,
+            user: ticket.user_id,
+        };
+        self.replace_session(key);
+        let layers = video::offered_layers(identify.offered_streams(), self.settings.limits.streams);
+        let Some((worker, ssrcs)) = self.place(key, layers.len()) else {
+            let reason = "no media worker can take the session";
+            return self.fail(connection, VoiceCloseCode::VoiceServerCrashed, reason);
+        };
+        let sends_video = identify.video == Some(true) || !layers.is_empty();
+        let session = self.new_session(connection, version, &ticket, ssrcs, sends_video);
+        let ready = self.ready(version, worker, &session, layers);
+        self.admit_member(key, worker, session);
+        self.outbox.message(connection, version, &ready.into());
+        self.carry(now, connection, key);
+        self.announce(key);
+    }
+
+    /// Answers op 1; a second one gives the session a new key.
+    pub(super) fn select_protocol(
+        &mut self,
+        connection: ConnectionId,
+        key: TicketKey,
+        select: &SelectProtocol,
+    ) {
+        if select.protocol != ProtocolName::Udp {
+            let reason = "only the protocol udp is served";
+            return self.fail(connection, VoiceCloseCode::UnknownProtocol, reason);
+        }
+        let Some(choice) = select.udp() else {
+            return self.fail(
+                connection,
+                VoiceCloseCode::BadRequest,
+                "op 1 lacks data with address, port and mode",
+            );
+        };
+        let Some(mode) = choice
+            .mode
+            .known()
+            .filter(|mode| self.settings.modes.contains(mode))
+        else {
+            let reason = "this encryption mode was not on offer";
+            return self.fail(connection, VoiceCloseCode::UnknownEncryptionMode, reason);
+        };
+        let mut secret = [0; KEY_BYTES];
+        self.random.fill_bytes(&mut secret);
+        let listed = select.codecs.as_deref().unwrap_or_default();
+        let selected = Selected {
+            mode,
+            key: TransportKey::from(secret),
+            hint: choice
+                .address
+                .parse()
+                .ok()
+                .map(|address| SocketAddr::new(address, choice.port)),
+            payload_types: PayloadTypes::from_codecs(listed),
+            first_nonce: 0,
+        };
+        let Some(session) = self.session_mut(key) else {
+            return;
+        };
+        session.video_codecs = codecs::video_codecs(listed);
+        let first = session.selected.replace(Box::new(selected)).is_none();
+        self.describe(key, mode, secret);
+        if first {
+            self.introduce_room(key);
+        } else if let Some(room) = self.rooms.get_mut(&key.channel) {
+            room.choose_codecs(&mut self.outbox);
+        }
+    }
+
+    /// Makes `connection` the carrier of the session.
+    pub(super) fn carry(&mut self, now: Instant, connection: ConnectionId, key: TicketKey) {
+        if let Some(carrier) = self.connections.get_mut(&connection) {
+            carrier.phase = Phase::Joined(key);
+            carrier.last_heartbeat = now;
+            self.timers.set(
+                now + self.settings.limits.heartbeat_timeout,
+                Timer::Heartbeat(connection),
+            );
+        }
+    }
+
+    /// The room's worker, or the one with the fewest members for a new room; and SSRCs on its port.
+    fn place(&mut self, key: TicketKey, layers: usize) -> Option<(WorkerIndex, MemberSsrcs)> {
+        let worker = match self.rooms.get(&key.channel) {
+            Some(room) => room.worker,
+            None => {
+                let usable = self.workers.iter().enumerate().filter(|(_, worker)| !worker.lost);
+                WorkerIndex(usable.min_by_key(|(_, worker)| worker.members)?.0)
+            }
+        };
+        let ssrcs = self.workers.get_mut(worker.0)?.ssrcs.allocate(layers)?;
+        Some((worker, ssrcs))
+    }
+
+    fn new_session(
+        &mut self,
+        connection: ConnectionId,
+        version: VoiceVersion,
+        ticket: &TicketRecord,
+        ssrcs: MemberSsrcs,
+        sends_video: bool,
+    ) -> Session {
+        let member = MemberId(self.next_member);
+        self.next_member += 1;
+        Session {
+            user: ticket.user_id,
+            member,
+            version,
+            attachment: Attachment::Attached(connection),
+            token: ticket.token.clone().into(),
+            flags: client_flags(ticket),
+            permissions: ticket.permissions,
+            ssrcs,
+            sends_video,
+            selected: None,
+            speaking: None,
+            video: None,
+            wants: None,
+            asked: None,
+            video_codecs: Box::default(),
+            send_codec: None,
+            replay: Replay::default(),
+            missed_leaves: Vec::new(),
+        }
+    }
+
+    fn ready(
+        &self,
+        version: VoiceVersion,
+        worker: WorkerIndex,
+        session: &Session,
+        layers: Vec<voxhall_protocol::voice::Stream>,
+    ) -> Ready {
+        let interval = self.settings.limits.heartbeat_interval.as_millis();
+        Ready {
+            ssrc: session.ssrcs.audio,
+            ip: Some(self.settings.media_address.to_string()),
+            port: self.workers.get(worker.0).map_or(0, |worker| worker.port),
+            modes: self.settings.modes.iter().copied().map(Into::into).collect(),
+            experiments: Some(Vec::new()),
+            streams: Some(video::ready_streams(layers, &session.ssrcs)),
+            // Clients from before Hello take their interval from here.
+            heartbeat_interval: version
+                .flat_hello()
+                .then(|| u64::try_from(interval).unwrap_or(u64::MAX).into()),
+            extra: Extra::new(),
+        }
+    }
+
+    /// Puts the session into its room and onto the worker.
+    fn admit_member(&mut self, key: TicketKey, worker: WorkerIndex, session: Session) {
+        let add = Command::AddMember {
+            member: session.member,
+            room: RoomId(key.channel.0),
+            ssrcs: session.ssrcs.clone(),
+        };
+        let permit = Command::SetPermissions {
+            member: session.member,
+            permissions: tickets::for_worker(session.permissions),
+        };
+        self.outbox.command(worker, add);
+        self.outbox.command(worker, permit);
+        self.outbox.link(key, &session.token, LinkState::Connected);
+        self.members.insert(session.member, key);
+        if let Some(worker) = self.workers.get_mut(worker.0) {
+            worker.members += 1;
+        }
+        if !self.rooms.contains_key(&key.channel) {
+            let room = self.new_room(key, worker);
+            self.rooms.insert(key.channel, room);
+        }
+        if let Some(room) = self.rooms.get_mut(&key.channel) {
+            room.sessions.insert(key.user, session);
+        }
+    }
+
+    fn new_room(&mut self, key: TicketKey, worker: WorkerIndex) -> Room {
+        // The record of the call is written before its first ticket; only over a slow switchboard can it come later,
+        // and the id is for display alone.
+        let media_session_id = match self.media_session_ids.get(&key.channel) {
+            Some(id) => id.clone(),
+            None => format!("{:016x}{:016x}", self.random.next_u64(), self.random.next_u64()),
+        };
+        Room {
+            id: RoomId(key.channel.0),
+            worker,
+            media_session_id,
+            kept: self.settings.limits.replay_messages,
+            sessions: Default::default(),
+        }
+    }
+
+    /// Tells the others that a member has come.
+    fn announce(&mut self, key: TicketKey) {
+        let Some(room) = self.rooms.get_mut(&key.channel) else {
+            return;
+        };
+        let arrival = room.sessions.get(&key.user).map(Session::arrival);
+        for message in arrival.iter().flatten() {
+            room.tell_others(&mut self.outbox, key.user, message);
+        }
+    }
+
+    /// Opens the session's media and sends op 4.
+    fn describe(&mut self, key: TicketKey, mode: EncryptionMode, secret: [u8; KEY_BYTES]) {
+        let Some(room) = self.rooms.get_mut(&key.channel) else {
+            return;
+        };
+        let worker = room.worker;
+        // Others may have to change their codec for this one; they are told after it has its description.
+        let send_codec = room.codec_for(key.user);
+        let Some(session) = room.sessions.get_mut(&key.user) else {
+            return;
+        };
+        if let Some(connect) = session.connect_command() {
+            self.outbox.command(worker, connect);
+        }
+        session.send_codec.clone_from(&send_codec);
+        let description = SessionDescription {
+            audio_codec: Some(CodecName::Opus),
+            video_codec: send_codec,
+            media_session_id: Some(room.media_session_id.clone()),
+            mode: Some(mode.into()),
+            secret_key: Some(secret.into()),
+            keyframe_interval: Some(KEYFRAME_INTERVAL_MS),
+            dave_protocol_version: Some(NO_DAVE),
+            ..SessionDescription::default()
+        };
+        session.tell(&mut self.outbox, room.kept, &description.into());
+    }
+
+    /// What follows the first op 4: the server's wants, who else is there, and what this changes for them.
+    ///
+    /// The roster comes here and not after Ready because songbird drops everything between Ready and op 4.
+    fn introduce_room(&mut self, key: TicketKey) {
+        let Some(room) = self.rooms.get_mut(&key.channel) else {
+            return;
+        };
+        if let Some(session) = room.sessions.get_mut(&key.user)
+            && session.sends_video
+            && session.version.has_media_sink_wants()
+        {
+            let everything = MediaSinkWants::any(voxhall_sfu::BEST_QUALITY);
+            session.tell(&mut self.outbox, room.kept, &Message::from(everything.clone()));
+            session.asked = Some(Box::new(everything));
+        }
+        room.tell_roster(&mut self.outbox, key.user);
+        room.choose_codecs(&mut self.outbox);
+        room.ask_publishers(&mut self.outbox);
+    }
+}
+
+/// The flags of op 18; those of the ticket that have no place there are none of the voice gateway's.
+pub(super) fn client_flags(ticket: &TicketRecord) -> ClientFlags {
+    ClientFlags::from_bits(u32::try_from(ticket.flags & u64::from(u32::MAX)).unwrap_or(0))
+}
+
+const fn refusal(code: VoiceCloseCode) -> &'static str {
+    match code {
+        VoiceCloseCode::ServerNotFound => "no such server here",
+        VoiceCloseCode::AuthenticationFailed => "wrong token, or not for this user, server or channel",
+        VoiceCloseCode::DaveRequired => "this server requires end-to-end encryption (DAVE)",
+        _ => "this session is over; join again through the main Gateway",
+    }
+}

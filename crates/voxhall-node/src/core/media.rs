@@ -1,0 +1,88 @@
+//! What members say about their media: ops 5, 12, 14 and 15.
+
+use voxhall_protocol::Extra;
+use voxhall_protocol::voice::{MediaSinkWants, SessionUpdate, Speaking, Video, VoiceCloseCode};
+use voxhall_sfu::{Command, PayloadTypes};
+
+use super::{ConnectionId, NodeCore, TicketKey, codecs, video, wants};
+
+impl NodeCore {
+    /// Op 5. One that names a foreign SSRC is ignored; one that names none speaks of the session's own.
+    pub(super) fn speaking(&mut self, key: TicketKey, said: &Speaking) {
+        let Some(room) = self.rooms.get_mut(&key.channel) else {
+            return;
+        };
+        let own = room.sessions.get(&key.user).map(|session| session.ssrcs.audio);
+        if said.ssrc.is_none() || said.ssrc == own {
+            room.change(&mut self.outbox, key.user, |session| {
+                session.speaking = Some(said.speaking)
+            });
+        }
+    }
+
+    /// Op 12. Foreign SSRCs in it are ignored.
+    pub(super) fn video(&mut self, key: TicketKey, said: &Video) {
+        let Some(room) = self.rooms.get_mut(&key.channel) else {
+            return;
+        };
+        room.change(&mut self.outbox, key.user, |session| {
+            session.video = Some(Box::new(video::own_video(said, session.user, &session.ssrcs)));
+        });
+    }
+
+    /// Op 14 of a client: its codec list replaces the one of op 1.
+    pub(super) fn session_update(&mut self, key: TicketKey, update: &SessionUpdate) {
+        let (Some(listed), Some(room)) = (&update.codecs, self.rooms.get_mut(&key.channel)) else {
+            return;
+        };
+        let Some(session) = room.sessions.get_mut(&key.user) else {
+            return;
+        };
+        // Before op 1 there is no list to replace; op 1 brings one.
+        let Some(selected) = &mut session.selected else {
+            return;
+        };
+        selected.payload_types = PayloadTypes::from_codecs(listed);
+        session.video_codecs = codecs::video_codecs(listed);
+        let replace = Command::SetPayloadTypes {
+            member: session.member,
+            payload_types: selected.payload_types.clone(),
+        };
+        self.outbox.command(room.worker, replace);
+        room.choose_codecs(&mut self.outbox);
+    }
+
+    /// Op 15 of a receiver. SSRCs nobody owns yet are kept: they may appear later.
+    pub(super) fn media_sink_wants(
+        &mut self,
+        connection: ConnectionId,
+        key: TicketKey,
+        mut said: MediaSinkWants,
+    ) {
+        if wants::listed(&said) > self.settings.limits.listed_wants {
+            return self.fail(
+                connection,
+                VoiceCloseCode::BadRequest,
+                "too many SSRCs in Media Sink Wants",
+            );
+        }
+        let Some(room) = self.rooms.get_mut(&key.channel) else {
+            return;
+        };
+        let Some(session) = room.sessions.get_mut(&key.user) else {
+            return;
+        };
+        if !session.version.has_media_sink_wants() {
+            return;
+        }
+        // What is not understood would only take memory.
+        said.extra = Extra::new();
+        let set = Command::SetWants {
+            member: session.member,
+            wants: wants::for_worker(&said),
+        };
+        session.wants = Some(Box::new(said));
+        self.outbox.command(room.worker, set);
+        room.ask_publishers(&mut self.outbox);
+    }
+}

@@ -1,0 +1,153 @@
+//! What goes into the core and what comes out of it.
+
+use std::collections::VecDeque;
+
+use voxhall_live::{CallRecord, LinkState, TicketRecord};
+use voxhall_protocol::Token;
+use voxhall_protocol::ids::ChannelId;
+use voxhall_protocol::voice::{Message, VoiceCloseCode, VoiceVersion, WireFrame, encode_server};
+use voxhall_sfu::{Command, Event};
+
+use super::TicketKey;
+
+/// One voice-gateway socket. Never used twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnectionId(pub u64);
+
+/// One SFU worker of the node, counted from 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WorkerIndex(pub usize);
+
+/// Something that happened.
+#[derive(Debug)]
+pub enum Input<'a> {
+    /// A socket was opened.
+    Opened {
+        /// A new id.
+        connection: ConnectionId,
+        /// `v` of the socket's URL, as it stood there.
+        version: Option<&'a str>,
+    },
+    /// A text frame came.
+    Text {
+        /// From where.
+        connection: ConnectionId,
+        /// What it says.
+        text: &'a str,
+    },
+    /// A binary frame came.
+    Binary {
+        /// From where.
+        connection: ConnectionId,
+        /// What it holds.
+        bytes: &'a [u8],
+    },
+    /// A socket is gone.
+    Closed {
+        /// Which.
+        connection: ConnectionId,
+        /// Whether the client closed it with 1000, which says that it will not come back.
+        goodbye: bool,
+    },
+    /// A ticket was written.
+    Ticket(Box<TicketRecord>),
+    /// A ticket was deleted.
+    TicketDeleted(TicketKey),
+    /// A call was written.
+    Call(Box<CallRecord>),
+    /// A call was deleted.
+    CallDeleted(ChannelId),
+    /// A worker says something.
+    Worker(WorkerIndex, Event),
+    /// A worker that had failed runs again, knowing nothing, on its old port.
+    WorkerRebuilt(WorkerIndex),
+    /// A worker that had failed cannot be started again.
+    WorkerLost(WorkerIndex),
+    /// Time has passed; see [`NodeCore::next_timeout`](super::NodeCore::next_timeout).
+    Timeout,
+    /// The node shuts down.
+    Drain,
+}
+
+/// Something to do.
+#[derive(Debug)]
+pub enum Output {
+    /// Send a frame.
+    Send {
+        /// On which socket.
+        connection: ConnectionId,
+        /// What to send.
+        frame: WireFrame,
+    },
+    /// Close a socket; nothing more is sent on it.
+    Close {
+        /// Which.
+        connection: ConnectionId,
+        /// Why, for the program at the other end.
+        code: VoiceCloseCode,
+        /// Why, for the human at the other end.
+        reason: &'static str,
+    },
+    /// Command a worker.
+    Command(WorkerIndex, Box<Command>),
+    /// Start a worker again, on the same port.
+    RebuildWorker(WorkerIndex),
+    /// Write how a member's connection stands; `Gone` is written and then deleted.
+    Link {
+        /// Whose connection.
+        key: TicketKey,
+        /// The token it was identified with.
+        token: Token,
+        /// Where it stands.
+        state: LinkState,
+    },
+}
+
+/// Outputs that wait to be fetched.
+#[derive(Debug, Default)]
+pub(super) struct Outbox {
+    queue: VecDeque<Output>,
+}
+
+impl Outbox {
+    /// Sends a message that is not numbered.
+    pub(super) fn message(&mut self, connection: ConnectionId, version: VoiceVersion, message: &Message) {
+        self.frame(connection, encode_server(version, message, None));
+    }
+
+    pub(super) fn frame(&mut self, connection: ConnectionId, frame: WireFrame) {
+        self.queue.push_back(Output::Send { connection, frame });
+    }
+
+    pub(super) fn close(&mut self, connection: ConnectionId, code: VoiceCloseCode, reason: &'static str) {
+        self.queue.push_back(Output::Close {
+            connection,
+            code,
+            reason,
+        });
+    }
+
+    pub(super) fn command(&mut self, worker: WorkerIndex, command: Command) {
+        self.queue.push_back(Output::Command(worker, Box::new(command)));
+    }
+
+    pub(super) fn rebuild(&mut self, worker: WorkerIndex) {
+        self.queue.push_back(Output::RebuildWorker(worker));
+    }
+
+    pub(super) fn link(&mut self, key: TicketKey, token: &Token, state: LinkState) {
+        self.queue.push_back(Output::Link {
+            key,
+            token: token.clone(),
+            state,
+        });
+    }
+
+    pub(super) fn pop(&mut self) -> Option<Output> {
+        let output = self.queue.pop_front();
+        if self.queue.is_empty() && self.queue.capacity() > 1024 {
+            self.queue = VecDeque::new();
+        }
+        output
+    }
+}

@@ -1,0 +1,95 @@
+//! Resume: an old session on a new socket (`voice-gateway.md` section 8).
+
+use std::time::Instant;
+
+use voxhall_live::LinkState;
+use voxhall_protocol::voice::{ClientDisconnect, Message, Resume, VoiceCloseCode, VoiceVersion, WireFrame};
+
+use super::session::{Attachment, Session};
+use super::{ConnectionId, NodeCore, TicketKey};
+
+/// How a resumed client learns what it missed.
+enum CatchUp {
+    /// The very frames it missed, in their order.
+    Replay(Vec<WireFrame>),
+    /// Versions without sequence numbers: everything as it is now.
+    Announce,
+}
+
+impl NodeCore {
+    pub(super) fn resume(&mut self, now: Instant, connection: ConnectionId, resume: &Resume) {
+        let Some(version) = self.connections.get(&connection).map(|resuming| resuming.version) else {
+            return;
+        };
+        let resumed = self.tickets.find_resumed(version, resume).and_then(|key| {
+            let session = self.session_mut(key)?;
+            let catch_up = catch_up(session, version, resume)?;
+            Some((key, catch_up))
+        });
+        let Some((key, catch_up)) = resumed else {
+            let reason = "the session is over or too far behind; identify again";
+            return self.fail(connection, VoiceCloseCode::SessionInvalid, reason);
+        };
+        self.take_over(connection, version, key);
+        self.carry(now, connection, key);
+        self.outbox.message(connection, version, &Message::Resumed);
+        match catch_up {
+            CatchUp::Replay(frames) => {
+                for frame in frames {
+                    self.outbox.frame(connection, frame);
+                }
+            }
+            CatchUp::Announce => self.announce_room(key),
+        }
+    }
+
+    fn take_over(&mut self, connection: ConnectionId, version: VoiceVersion, key: TicketKey) {
+        let Some(session) = self.session_mut(key) else {
+            return;
+        };
+        let before = session.connection();
+        session.version = version;
+        session.attachment = Attachment::Attached(connection);
+        let token = session.token.clone();
+        self.outbox.link(key, &token, LinkState::Connected);
+        if let Some(before) = before {
+            let reason = "the session was resumed on another socket";
+            self.close(before, VoiceCloseCode::SessionInvalid, reason);
+        }
+    }
+
+    /// Tells a client without replay who left while it was away, who is there, and what they send.
+    fn announce_room(&mut self, key: TicketKey) {
+        let Some(room) = self.rooms.get_mut(&key.channel) else {
+            return;
+        };
+        let kept = room.kept;
+        let Some(session) = room
+            .sessions
+            .get_mut(&key.user)
+            .filter(|session| session.is_described())
+        else {
+            return;
+        };
+        for user in std::mem::take(&mut session.missed_leaves) {
+            session.tell(&mut self.outbox, kept, &ClientDisconnect::new(user).into());
+        }
+        if let Some(asked) = session
+            .asked
+            .clone()
+            .filter(|_| session.version.has_media_sink_wants())
+        {
+            session.tell(&mut self.outbox, kept, &Message::from(*asked));
+        }
+        room.tell_roster(&mut self.outbox, key.user);
+    }
+}
+
+/// What the client missed; `None` if that cannot be told any more.
+fn catch_up(session: &Session, version: VoiceVersion, resume: &Resume) -> Option<CatchUp> {
+    if !session.version.has_seq() || !version.has_seq() {
+        return Some(CatchUp::Announce);
+    }
+    let missed = session.replay.since(resume.seq_ack)?;
+    Some(CatchUp::Replay(missed.cloned().collect()))
+}

@@ -1,0 +1,188 @@
+//! One member's voice session: it outlives the sockets that carry it.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use voxhall_live::MediaPermissions;
+use voxhall_protocol::ids::UserId;
+use voxhall_protocol::voice::{
+    ClientFlags, ClientFlagsUpdate, ClientsConnect, Codec, CodecName, EncryptionMode, MediaSinkWants,
+    Message, Platform, PlatformUpdate, Speaking, SpeakingFlags, Video, VoiceVersion, encode_server,
+};
+use voxhall_protocol::{Extra, Nullable, Token};
+use voxhall_sfu::{Command, MemberId, MemberSsrcs, PayloadTypes, Transport, TransportKey, UdpTransport};
+
+use super::output::Outbox;
+use super::replay::Replay;
+use super::{ConnectionId, video};
+
+/// A voice session, from Identify until its end.
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) user: UserId,
+    pub(super) member: MemberId,
+    pub(super) version: VoiceVersion,
+    pub(super) attachment: Attachment,
+    pub(super) token: Token,
+    pub(super) flags: ClientFlags,
+    pub(super) permissions: MediaPermissions,
+    pub(super) ssrcs: MemberSsrcs,
+    /// Identify spoke of video or offered streams.
+    pub(super) sends_video: bool,
+    /// Set once op 1 was answered; until then the client is told nothing of others.
+    pub(super) selected: Option<Box<Selected>>,
+    /// What op 5 said last.
+    pub(super) speaking: Option<SpeakingFlags>,
+    /// What op 12 said last, reduced to the session's own SSRCs.
+    pub(super) video: Option<Box<Video>>,
+    /// What op 15 said last.
+    pub(super) wants: Option<Box<MediaSinkWants>>,
+    /// What the session was asked to send last.
+    pub(super) asked: Option<Box<MediaSinkWants>>,
+    /// Of op 1 or op 14, most liked first.
+    pub(super) video_codecs: Box<[Codec]>,
+    /// What op 4 or op 14 told the session to send.
+    pub(super) send_codec: Option<CodecName>,
+    pub(super) replay: Replay,
+    /// Who left while the session was detached, if its version has no replay.
+    pub(super) missed_leaves: Vec<UserId>,
+}
+
+/// Whether a socket carries the session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Attachment {
+    Attached(ConnectionId),
+    /// The socket was lost.
+    Detached {
+        /// When the session ends unless it is resumed.
+        until: Instant,
+    },
+}
+
+/// The answer to op 1.
+#[derive(Debug)]
+pub(super) struct Selected {
+    pub(super) mode: EncryptionMode,
+    pub(super) key: TransportKey,
+    pub(super) hint: Option<SocketAddr>,
+    pub(super) payload_types: PayloadTypes,
+    /// Where the nonce counter stood when the worker failed; 0 for a key no worker has used.
+    pub(super) first_nonce: u32,
+}
+
+impl Session {
+    /// The socket that carries the session, if there is one.
+    pub(super) const fn connection(&self) -> Option<ConnectionId> {
+        match self.attachment {
+            Attachment::Attached(connection) => Some(connection),
+            Attachment::Detached { .. } => None,
+        }
+    }
+
+    /// Whether the session is told what happens to others: from its first op 4 on.
+    pub(super) const fn is_described(&self) -> bool {
+        self.selected.is_some()
+    }
+
+    /// Sends a message, numbered and kept for a resume where the version does so.
+    pub(super) fn tell(&mut self, outbox: &mut Outbox, kept: usize, message: &Message) {
+        let seq = (self.version.has_seq() && message.is_numbered()).then(|| self.replay.next_seq());
+        let frame = encode_server(self.version, message, seq);
+        match (seq, self.connection()) {
+            (Some(_), Some(connection)) => {
+                self.replay.push(frame.clone(), kept);
+                outbox.frame(connection, frame);
+            }
+            (Some(_), None) => self.replay.push(frame, kept),
+            (None, Some(connection)) => outbox.frame(connection, frame),
+            (None, None) => self.remember_leave(message, kept),
+        }
+    }
+
+    /// What others were told of the session's audio, once it has said anything.
+    pub(super) fn announced_speaking(&self) -> Option<Speaking> {
+        self.speaking.map(|_| self.seen_speaking())
+    }
+
+    /// What others are told of the session's audio.
+    fn seen_speaking(&self) -> Speaking {
+        let allowed = if self.permissions.priority {
+            SpeakingFlags::ALL
+        } else {
+            SpeakingFlags::ALL.difference(SpeakingFlags::PRIORITY)
+        };
+        let speaking = self.speaking.unwrap_or_default().intersection(allowed);
+        Speaking::from_server(self.user, speaking, self.ssrcs.audio)
+    }
+
+    /// What others are told of the session's video.
+    pub(super) fn seen_video(&self) -> Video {
+        match &self.video {
+            Some(video) if self.permissions.video => video.as_ref().clone(),
+            _ => video::no_video(self.user, &self.ssrcs),
+        }
+    }
+
+    /// Op 11 for this session alone, op 18 and op 20: how others learn of a newcomer.
+    pub(super) fn arrival(&self) -> [Message; 3] {
+        let arrival = ClientsConnect {
+            user_ids: vec![self.user],
+            extra: Extra::new(),
+        };
+        [arrival.into(), self.client_flags(), self.platform()]
+    }
+
+    /// Op 18, 20, 5 and, if there is any video, 12: how a newcomer learns of this session.
+    pub(super) fn introduction(&self) -> impl Iterator<Item = Message> {
+        let video = self.seen_video();
+        let video = (!video.video_ssrc.is_none()).then_some(video);
+        [self.client_flags(), self.platform(), self.seen_speaking().into()]
+            .into_iter()
+            .chain(video.map(Message::from))
+    }
+
+    /// Op 18.
+    pub(super) fn client_flags(&self) -> Message {
+        let flags = ClientFlagsUpdate {
+            user_id: self.user,
+            flags: Nullable::Value(self.flags),
+            extra: Extra::new(),
+        };
+        flags.into()
+    }
+
+    /// Op 20. Tickets do not say on what device a member is, so every one counts as a computer.
+    fn platform(&self) -> Message {
+        let platform = PlatformUpdate {
+            user_id: self.user,
+            platform: Nullable::Value(Platform::Desktop),
+            extra: Extra::new(),
+        };
+        platform.into()
+    }
+
+    /// The command that opens the session's media, once op 1 was answered.
+    pub(super) fn connect_command(&self) -> Option<Command> {
+        let selected = self.selected.as_ref()?;
+        Some(Command::Connect {
+            member: self.member,
+            transport: Transport::Udp(UdpTransport {
+                mode: selected.mode,
+                key: selected.key.clone(),
+                hint: selected.hint,
+                first_nonce: selected.first_nonce,
+            }),
+            payload_types: selected.payload_types.clone(),
+            dave: false,
+        })
+    }
+
+    /// Below version 8 nothing is replayed; all that a new announcement of the room cannot say is who left.
+    fn remember_leave(&mut self, message: &Message, kept: usize) {
+        if let Message::ClientDisconnect(left) = message
+            && self.missed_leaves.len() < kept
+        {
+            self.missed_leaves.push(left.user_id);
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! Follows tickets and calls on the switchboard.
+
+use std::sync::Arc;
+
+use voxhall_live::{CallRecord, NodeId, Record, TicketRecord, key};
+use voxhall_protocol::ids::{ChannelId, UserId};
+use voxhall_switchboard::{Change, Error, Switchboard, Watch};
+
+use crate::core::{Input, TicketKey};
+use crate::shared::Shared;
+
+const CALLS: &str = "call.";
+
+/// The watches of one node.
+pub(crate) struct Following {
+    tickets: Watch,
+    calls: Watch,
+    ticket_prefix: String,
+}
+
+impl Following {
+    /// Begins to watch.
+    pub(crate) async fn begin(board: &dyn Switchboard, node: &NodeId) -> Result<Self, Error> {
+        let ticket_prefix = key::tickets_of(node);
+        Ok(Self {
+            calls: board.watch(CALLS).await?,
+            tickets: board.watch(&ticket_prefix).await?,
+            ticket_prefix,
+        })
+    }
+
+    /// Hands every change to the core until the switchboard goes away.
+    pub(crate) async fn run(mut self, shared: Arc<Shared>) {
+        loop {
+            let ticket = tokio::select! {
+                // A call is written before its tickets: whatever is known of calls goes first.
+                biased;
+                call = self.calls.next() => match call {
+                    Some(call) => {
+                        handle_call(&shared, call);
+                        continue;
+                    }
+                    None => break,
+                },
+                ticket = self.tickets.next() => ticket,
+            };
+            while let Some(call) = self.calls.try_next() {
+                handle_call(&shared, call);
+            }
+            match ticket {
+                Some(ticket) => self.handle_ticket(&shared, ticket),
+                None => break,
+            }
+        }
+        tracing::warn!("the switchboard has gone away: calls go on, nobody new can join");
+    }
+
+    fn handle_ticket(&self, shared: &Shared, change: Change) {
+        match change {
+            Change::Put(entry) => match TicketRecord::decode(&entry.key, &entry.value) {
+                Ok(record) => shared.handle(Input::Ticket(Box::new(record))),
+                Err(error) => tracing::error!(%error, "a ticket is ignored"),
+            },
+            Change::Delete { key, .. } => match self.ticket_key(&key) {
+                Some(key) => shared.handle(Input::TicketDeleted(key)),
+                None => tracing::error!(key, "the key of a ticket is malformed"),
+            },
+            Change::SnapshotEnd => {}
+        }
+    }
+
+    fn ticket_key(&self, key: &str) -> Option<TicketKey> {
+        let (channel, user) = key.strip_prefix(&self.ticket_prefix)?.split_once('.')?;
+        Some(TicketKey {
+            channel: channel.parse::<ChannelId>().ok()?,
+            user: user.parse::<UserId>().ok()?,
+        })
+    }
+}
+
+fn handle_call(shared: &Shared, change: Change) {
+    match change {
+        Change::Put(entry) => match CallRecord::decode(&entry.key, &entry.value) {
+            Ok(record) => shared.handle(Input::Call(Box::new(record))),
+            Err(error) => tracing::error!(%error, "a call is ignored"),
+        },
+        Change::Delete { key, .. } => {
+            if let Some(channel) = key.strip_prefix(CALLS).and_then(|channel| channel.parse().ok()) {
+                shared.handle(Input::CallDeleted(channel));
+            }
+        }
+        Change::SnapshotEnd => {}
+    }
+}

@@ -1,0 +1,236 @@
+//! The core behind its lock, with what its outputs go to.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use tokio::sync::{Notify, mpsc};
+use voxhall_protocol::voice::{VoiceCloseCode, WireFrame};
+use voxhall_sfu::{Event, Worker, WorkerConfig, WorkerHandle, WorkerStats};
+
+use crate::core::{ConnectionId, Input, NodeCore, Output, WorkerIndex};
+use crate::links::LinkChange;
+use crate::{Error, NodeConfig, NodeStats};
+
+/// What a socket's task is told.
+#[derive(Debug)]
+pub(crate) enum ToSocket {
+    /// Send this.
+    Frame(WireFrame),
+    /// Close, and end.
+    Close {
+        /// Why, for the program at the other end.
+        code: VoiceCloseCode,
+        /// Why, for the human there.
+        reason: &'static str,
+    },
+}
+
+/// Events of the workers, on their way from the workers' threads.
+pub(crate) type WorkerEvents = mpsc::UnboundedSender<(WorkerIndex, Event)>;
+
+/// The state of a node, one short critical section at a time.
+pub(crate) struct Shared {
+    state: Mutex<State>,
+    /// The next timeout has become earlier than the timer task knows.
+    pub(crate) timer_changed: Notify,
+}
+
+struct State {
+    core: NodeCore,
+    workers: Vec<WorkerHandle>,
+    sockets: HashMap<ConnectionId, mpsc::Sender<ToSocket>>,
+    links: Option<mpsc::UnboundedSender<LinkChange>>,
+    rebuilds: mpsc::UnboundedSender<WorkerIndex>,
+    next_connection: u64,
+    /// What the timer task waits for.
+    armed: Option<Instant>,
+}
+
+impl Shared {
+    pub(crate) fn new(
+        core: NodeCore,
+        workers: Vec<WorkerHandle>,
+        links: mpsc::UnboundedSender<LinkChange>,
+        rebuilds: mpsc::UnboundedSender<WorkerIndex>,
+    ) -> Self {
+        Self {
+            state: Mutex::new(State {
+                core,
+                workers,
+                sockets: HashMap::new(),
+                links: Some(links),
+                rebuilds,
+                next_connection: 1,
+                armed: None,
+            }),
+            timer_changed: Notify::new(),
+        }
+    }
+
+    /// Opens a socket; what it is to send comes through the receiver.
+    pub(crate) fn open(
+        &self,
+        version: Option<&str>,
+        queue: usize,
+    ) -> (ConnectionId, mpsc::Receiver<ToSocket>) {
+        let (sender, receiver) = mpsc::channel(queue);
+        let connection = self.with(|state| {
+            let connection = ConnectionId(state.next_connection);
+            state.next_connection += 1;
+            state.sockets.insert(connection, sender);
+            state
+                .core
+                .handle(Instant::now(), Input::Opened { connection, version });
+            connection
+        });
+        (connection, receiver)
+    }
+
+    /// The socket's task has ended.
+    pub(crate) fn closed(&self, connection: ConnectionId, goodbye: bool) {
+        self.with(|state| {
+            state.sockets.remove(&connection);
+            state
+                .core
+                .handle(Instant::now(), Input::Closed { connection, goodbye });
+        });
+    }
+
+    /// Takes in what happened.
+    pub(crate) fn handle(&self, input: Input<'_>) {
+        self.with(|state| state.core.handle(Instant::now(), input));
+    }
+
+    /// Puts a new worker in the place of a failed one, or gives the place up.
+    pub(crate) fn replace_worker(&self, index: WorkerIndex, replacement: Option<WorkerHandle>) {
+        self.with(|state| {
+            let input = match (replacement, state.workers.get_mut(index.0)) {
+                (Some(worker), Some(place)) => {
+                    *place = worker;
+                    Input::WorkerRebuilt(index)
+                }
+                _ => Input::WorkerLost(index),
+            };
+            state.core.handle(Instant::now(), input);
+        });
+    }
+
+    /// When the timer task has to come back.
+    pub(crate) fn arm(&self) -> Option<Instant> {
+        let mut state = self.lock();
+        state.armed = state.core.next_timeout();
+        state.armed
+    }
+
+    pub(crate) fn stats(&self) -> NodeStats {
+        self.lock().core.stats()
+    }
+
+    pub(crate) fn media_ports(&self) -> Vec<u16> {
+        self.lock()
+            .workers
+            .iter()
+            .map(|worker| worker.local_addr().port())
+            .collect()
+    }
+
+    pub(crate) fn worker_stats(&self) -> Vec<WorkerStats> {
+        self.lock().workers.iter().map(WorkerHandle::stats).collect()
+    }
+
+    /// Ends every session; after this no link is written any more.
+    pub(crate) fn drain(&self) -> Vec<WorkerHandle> {
+        self.with(|state| state.core.handle(Instant::now(), Input::Drain));
+        let mut state = self.lock();
+        state.links = None;
+        state.workers.clone()
+    }
+
+    /// How many sockets still have a task.
+    pub(crate) fn open_sockets(&self) -> usize {
+        self.lock().sockets.len()
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
+        let mut state = self.lock();
+        let result = act(&mut state);
+        state.carry_out();
+        let next = state.core.next_timeout();
+        if next.is_some_and(|next| state.armed.is_none_or(|armed| next < armed)) {
+            self.timer_changed.notify_one();
+        }
+        result
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        // The core does not panic on input; if it ever did, the sessions of others are worth going on for.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Does what the core asks for. Every queue this feeds is either unbounded or gives up at once.
+    fn carry_out(&mut self) {
+        while let Some(output) = self.core.poll_output() {
+            match output {
+                Output::Send { connection, frame } => self.to_socket(connection, ToSocket::Frame(frame)),
+                Output::Close {
+                    connection,
+                    code,
+                    reason,
+                } => {
+                    self.to_socket(connection, ToSocket::Close { code, reason });
+                }
+                Output::Command(index, command) => {
+                    // A worker that has stopped says so in its last event; it is rebuilt from what the core knows.
+                    let _ = self.workers[index.0].send(*command);
+                }
+                Output::RebuildWorker(index) => {
+                    // The task at the other end lives as long as the node.
+                    let _ = self.rebuilds.send(index);
+                }
+                Output::Link { key, token, state } => {
+                    if let Some(links) = &self.links {
+                        let _ = links.send(LinkChange { key, token, state });
+                    }
+                }
+            }
+        }
+    }
+
+    /// A socket that does not take its frames in time is dropped: its client can resume.
+    fn to_socket(&mut self, connection: ConnectionId, what: ToSocket) {
+        let Some(socket) = self.sockets.get(&connection) else {
+            return;
+        };
+        if socket.try_send(what).is_err() {
+            tracing::debug!(?connection, "a client reads too slowly or is gone");
+            self.sockets.remove(&connection);
+            self.core.handle(
+                Instant::now(),
+                Input::Closed {
+                    connection,
+                    goodbye: false,
+                },
+            );
+        }
+    }
+}
+
+/// Starts worker `index` on `port`.
+pub(crate) fn spawn_worker(
+    config: &NodeConfig,
+    index: WorkerIndex,
+    port: u16,
+    events: WorkerEvents,
+) -> Result<WorkerHandle, Error> {
+    let worker = WorkerConfig {
+        legacy_discovery: config.legacy_modes,
+        thread_name: format!("sfu-{}", index.0),
+        ..WorkerConfig::new(SocketAddr::new(config.media_bind, port))
+    };
+    // Nobody listens any more when the node is gone, and then nobody needs to.
+    Worker::spawn(worker, move |event| drop(events.send((index, event)))).map_err(Error::Worker)
+}

@@ -1,0 +1,175 @@
+//! One voice-gateway WebSocket: frames in, frames out.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade};
+use axum::response::Response;
+use futures_util::SinkExt;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+use voxhall_protocol::voice::{VoiceCloseCode, WireFrame};
+
+use crate::core::{ConnectionId, Input};
+use crate::shared::{Shared, ToSocket};
+
+/// Bytes a socket reads at once. Voice clients send a few small messages a minute; thousands of idle sockets should
+/// not hold a page each way more than they need.
+const READ_BUFFER: usize = 2048;
+/// Bytes gathered before they are written; one batch of messages is rarely larger.
+const WRITE_BUFFER: usize = 2048;
+/// The largest frame that is read at all. Larger than what the gateway takes, so that a client that sends too much
+/// is told so (4002) instead of being cut off.
+const LARGEST_READ: usize = 256 * 1024;
+/// How long a client may take to accept what is written to it.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a client may take to answer a close frame.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Answers an upgrade request whose URL had `version` as its `v`.
+pub(crate) fn upgrade(
+    request: WebSocketUpgrade,
+    shared: Arc<Shared>,
+    version: Option<String>,
+    queue: usize,
+) -> Response {
+    request
+        .read_buffer_size(READ_BUFFER)
+        .write_buffer_size(WRITE_BUFFER)
+        .max_frame_size(LARGEST_READ)
+        .max_message_size(LARGEST_READ)
+        .on_upgrade(move |socket| serve(socket, shared, version, queue))
+}
+
+async fn serve(mut socket: WebSocket, shared: Arc<Shared>, version: Option<String>, queue: usize) {
+    let (connection, mut outgoing) = shared.open(version.as_deref(), queue);
+    drop(version);
+    let end = exchange(&mut socket, &shared, connection, &mut outgoing).await;
+    shared.closed(connection, matches!(end, End::Goodbye));
+    // Boxed, because a socket spends its life in `exchange` and should not carry the size of its end around.
+    Box::pin(finish(socket, end)).await;
+}
+
+/// Why the exchange of frames ended.
+enum End {
+    /// The client closed with 1000.
+    Goodbye,
+    /// The client closed otherwise, or the connection broke.
+    Lost,
+    /// A frame came that cannot be read at all.
+    Unreadable,
+    /// The core closes the socket.
+    Close(VoiceCloseCode, &'static str),
+}
+
+async fn exchange(
+    socket: &mut WebSocket,
+    shared: &Shared,
+    connection: ConnectionId,
+    outgoing: &mut mpsc::Receiver<ToSocket>,
+) -> End {
+    loop {
+        tokio::select! {
+            // What the client is told last must not be overtaken by what it says.
+            biased;
+            what = outgoing.recv() => {
+                if let Some(end) = write(socket, outgoing, what).await {
+                    return end;
+                }
+            }
+            frame = socket.recv() => match frame {
+                Some(Ok(frame)) => {
+                    if let Some(end) = read(shared, connection, frame) {
+                        return end;
+                    }
+                }
+                Some(Err(_)) => return End::Unreadable,
+                None => return End::Lost,
+            },
+        }
+    }
+}
+
+fn read(shared: &Shared, connection: ConnectionId, frame: Message) -> Option<End> {
+    match frame {
+        Message::Text(text) => shared.handle(Input::Text {
+            connection,
+            text: text.as_str(),
+        }),
+        Message::Binary(bytes) => shared.handle(Input::Binary {
+            connection,
+            bytes: &bytes,
+        }),
+        Message::Close(frame) => {
+            let code = frame.map(|frame| VoiceCloseCode::from(frame.code));
+            return Some(if code == Some(VoiceCloseCode::Normal) {
+                End::Goodbye
+            } else {
+                End::Lost
+            });
+        }
+        // Pongs are sent by the WebSocket itself.
+        Message::Ping(_) | Message::Pong(_) => {}
+    }
+    None
+}
+
+/// Writes everything that waits, with one flush.
+async fn write(
+    socket: &mut WebSocket,
+    outgoing: &mut mpsc::Receiver<ToSocket>,
+    first: Option<ToSocket>,
+) -> Option<End> {
+    // The core drops the queue of a client that does not read.
+    let mut what = first;
+    if what.is_none() {
+        return Some(End::Lost);
+    }
+    let mut end = None;
+    let written = timeout(WRITE_TIMEOUT, async {
+        while let Some(to_send) = what.take() {
+            match to_send {
+                ToSocket::Frame(frame) => socket.feed(message(frame)).await?,
+                ToSocket::Close { code, reason } => {
+                    end = Some(End::Close(code, reason));
+                    break;
+                }
+            }
+            what = outgoing.try_recv().ok();
+        }
+        socket.flush().await
+    });
+    match written.await {
+        Ok(Ok(())) => end,
+        _ => Some(End::Lost),
+    }
+}
+
+/// Says why, and waits a moment for the client to agree: a connection that is dropped with unread bytes in it is reset,
+/// and the reset may overtake the close frame.
+async fn finish(mut socket: WebSocket, end: End) {
+    let (code, reason) = match end {
+        End::Goodbye | End::Lost => (VoiceCloseCode::Normal, ""),
+        End::Unreadable => (VoiceCloseCode::DecodeFailed, "the frame cannot be read"),
+        End::Close(code, reason) => (code, reason),
+    };
+    let close = Message::Close(Some(CloseFrame {
+        code: code.number(),
+        reason: Utf8Bytes::from_static(reason),
+    }));
+    let closing = async {
+        if socket.send(close).await.is_ok() {
+            while let Some(Ok(_)) = socket.recv().await {}
+        }
+    };
+    // Whoever does not answer in time has had its chance.
+    let _ = timeout(CLOSE_TIMEOUT, closing).await;
+}
+
+fn message(frame: WireFrame) -> Message {
+    match frame {
+        WireFrame::Text(text) => Message::Text(text.into()),
+        WireFrame::Binary(bytes) => Message::Binary(Bytes::from(bytes)),
+    }
+}

@@ -1,0 +1,204 @@
+//! A node on the loopback interface, with real WebSockets and real UDP.
+
+mod client;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde_json::json;
+use tokio::net::TcpListener;
+use voxhall_live::{
+    CallRecord, LinkRecord, LinkState, MediaPermissions, NodeId, NodeRecord, Record, TicketRecord, key,
+};
+use voxhall_node::{Node, NodeConfig};
+use voxhall_protocol::ids::{ChannelId, UserId};
+use voxhall_switchboard::{Change, Expect, MemorySwitchboard, Switchboard};
+
+use client::Client;
+
+const CHANNEL: ChannelId = ChannelId(934_828_556_603_764_821);
+const GUILD: u64 = 934_828_556_603_764_816;
+const ALICE: UserId = UserId(1);
+const BOB: UserId = UserId(2);
+
+struct House {
+    board: Arc<MemorySwitchboard>,
+    node: Arc<Node>,
+    address: SocketAddr,
+}
+
+impl House {
+    async fn open() -> Self {
+        let board = Arc::new(MemorySwitchboard::new());
+        let config = NodeConfig::new(node_id(), "127.0.0.1");
+        let node = Node::start(config, board.clone()).await.unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let router = node.router();
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Self { board, node, address }
+    }
+
+    async fn put(&self, key: String, record: &impl Record) {
+        self.board
+            .put(&key, Bytes::from(record.encode()), Expect::Any, None)
+            .await
+            .unwrap();
+    }
+
+    /// Writes call and ticket, as control does, and connects.
+    async fn invite(&self, user: UserId, version: u8) -> Client {
+        self.put(key::call(CHANNEL), &call()).await;
+        self.put(key::ticket(&node_id(), CHANNEL, user), &ticket(user))
+            .await;
+        Client::open(self.address, version).await
+    }
+}
+
+fn node_id() -> NodeId {
+    NodeId("loopback".into())
+}
+
+fn call() -> CallRecord {
+    CallRecord {
+        channel_id: CHANNEL,
+        guild_id: None,
+        node: node_id(),
+        endpoint: "127.0.0.1".into(),
+        region: "local".into(),
+        media_session_id: "8e60b8396805ee8d0985a0c57ef59461".into(),
+        private: None,
+    }
+}
+
+fn ticket(user: UserId) -> TicketRecord {
+    TicketRecord {
+        user_id: user,
+        session_id: format!("session-{user}"),
+        token: format!("token-{user}"),
+        server_id: GUILD,
+        channel_id: CHANNEL,
+        guild_id: None,
+        endpoint: "127.0.0.1".into(),
+        permissions: MediaPermissions {
+            speak: true,
+            video: true,
+            hear: true,
+            priority: false,
+        },
+        flags: 0,
+        ended: None,
+    }
+}
+
+fn identify(user: UserId) -> serde_json::Value {
+    json!({"server_id": GUILD.to_string(), "channel_id": CHANNEL, "user_id": user,
+        "session_id": format!("session-{user}"), "token": format!("token-{user}")})
+}
+
+#[tokio::test]
+async fn two_clients_hear_each_other() {
+    let house = House::open().await;
+    let mut alice = house.invite(ALICE, 9).await;
+    let mut bob = house.invite(BOB, 4).await;
+    for (client, user) in [(&mut alice, ALICE), (&mut bob, BOB)] {
+        client.handshake(identify(user)).await;
+        assert_eq!(client.media_address().port(), house.node.media_ports()[0]);
+    }
+    assert_eq!(house.node.stats().sessions, 2);
+    alice
+        .send(5, json!({"speaking": 1, "delay": 0, "ssrc": alice.ssrc()}))
+        .await;
+    let speaking = bob.expect(5).await;
+    assert_eq!(speaking["user_id"], json!(ALICE));
+    assert_eq!(speaking["ssrc"], alice.ssrc());
+    // The first packet also tells the server where Bob is.
+    bob.send_audio(1, b"from bob").await;
+    assert_eq!(alice.receive_audio().await, (bob.ssrc(), b"from bob".to_vec()));
+    alice.send_audio(1, b"from alice").await;
+    assert_eq!(bob.receive_audio().await, (alice.ssrc(), b"from alice".to_vec()));
+}
+
+#[tokio::test]
+async fn the_node_is_registered_and_links_follow_the_sockets() {
+    let house = House::open().await;
+    let registered = house.board.get(&key::node(&node_id())).await.unwrap().unwrap();
+    let record = NodeRecord::decode(&registered.key, &registered.value).unwrap();
+    assert_eq!((record.region.as_str(), record.draining), ("local", false));
+    let mut links = house.board.watch("link.").await.unwrap();
+    assert_eq!(links.next().await, Some(Change::SnapshotEnd));
+    let mut alice = house.invite(ALICE, 8).await;
+    alice.handshake(identify(ALICE)).await;
+    let mut states = Vec::new();
+    alice.close(1000).await;
+    loop {
+        match links.next().await.unwrap() {
+            Change::Put(entry) => states.push(LinkRecord::decode(&entry.key, &entry.value).unwrap().state),
+            Change::Delete { .. } => break,
+            Change::SnapshotEnd => {}
+        }
+    }
+    assert_eq!(states, [LinkState::Connected, LinkState::Gone]);
+}
+
+#[tokio::test]
+async fn a_lost_socket_is_resumed_and_media_go_on() {
+    let house = House::open().await;
+    let mut alice = house.invite(ALICE, 8).await;
+    alice.handshake(identify(ALICE)).await;
+    let mut bob = house.invite(BOB, 8).await;
+    bob.handshake(identify(BOB)).await;
+    bob.send_audio(1, b"here").await;
+    alice.receive_audio().await;
+    alice.send_audio(1, b"before").await;
+    assert_eq!(bob.receive_audio().await.1, b"before");
+    alice.reopen(house.address).await;
+    let resume =
+        json!({"server_id": GUILD.to_string(), "session_id": "session-1", "token": "token-1", "seq_ack": -1});
+    alice.send(7, resume).await;
+    alice.expect(9).await;
+    let roster = alice.expect(11).await;
+    assert_eq!(roster["user_ids"], json!([BOB]), "replayed");
+    alice.send_audio(2, b"after").await;
+    assert_eq!(bob.receive_audio().await.1, b"after");
+}
+
+#[tokio::test]
+async fn every_path_is_the_voice_gateway_and_versions_are_checked() {
+    let house = House::open().await;
+    for url in ["/?v=8", "/?encoding=json&v=8", "/any/path?v=8&encoding=json"] {
+        let mut client = Client::open_url(house.address, url).await;
+        assert_eq!(client.expect(8).await["v"], 8);
+    }
+    for url in ["/", "/?v=3", "/?v=10", "/?v=x", "/?encoding=json"] {
+        let mut client = Client::open_url(house.address, url).await;
+        assert_eq!(client.close_code().await, Some(4020), "{url}");
+    }
+}
+
+#[tokio::test]
+async fn frames_that_are_too_long_are_refused_by_code() {
+    let house = House::open().await;
+    for length in [64 * 1024 + 1, 300 * 1024] {
+        let mut client = Client::open(house.address, 8).await;
+        client.expect(8).await;
+        client.send_text("x".repeat(length)).await;
+        assert_eq!(client.close_code().await, Some(4002), "{length} bytes");
+    }
+}
+
+#[tokio::test]
+async fn draining_tells_every_client_and_cleans_the_switchboard() {
+    let house = House::open().await;
+    let mut alice = house.invite(ALICE, 8).await;
+    alice.handshake(identify(ALICE)).await;
+    let drained = tokio::time::timeout(Duration::from_secs(10), house.node.drain());
+    let (code, drained) = tokio::join!(alice.close_code(), drained);
+    assert_eq!(code, Some(1001));
+    drained.unwrap();
+    assert!(house.board.list("node.").await.unwrap().is_empty());
+    assert!(house.board.list("link.").await.unwrap().is_empty());
+    assert_eq!(house.node.stats().sessions, 0);
+}

@@ -1,0 +1,12 @@
+//! The voice gateway in virtual time, one file for each thing it promises.
+
+mod broadcast;
+mod close_codes;
+mod handshake;
+mod hostile;
+mod resume;
+mod tickets;
+mod transcript;
+mod wants;
+mod workers;
+mod world;
