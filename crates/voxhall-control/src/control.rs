@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
-use voxhall_live::TicketEnd;
 use voxhall_protocol::ids::ChannelId;
 use voxhall_switchboard::{Change, Switchboard, Watch};
 
@@ -198,12 +197,5 @@ impl Core {
         }
         let id = dev::adopt(&self.directory, token).await?;
         Ok(self.directory.read().user(id).cloned())
-    }
-
-    /// Ends somebody's voice in a guild or call for good.
-    pub(crate) async fn disconnect(&self, record: &voxhall_live::VoiceRecord) -> Result<bool, Error> {
-        self.calls
-            .act(|facts| Some(facts.disconnect(record, TicketEnd::Disconnected)))
-            .await
     }
 }

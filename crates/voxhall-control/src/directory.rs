@@ -18,7 +18,7 @@ use parking_lot::{RwLock, RwLockReadGuard};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
-pub(crate) use call_log::{CallMessage, ReadState};
+pub(crate) use call_log::CallMessage;
 pub(crate) use guilds::new_member;
 pub use records::{Channel, Guild, Member, NewUser, Overwrite, OverwriteTarget, PrivateChannel, Role, User};
 pub(crate) use world::{Home, World};

@@ -13,8 +13,8 @@ use super::view::{TicketKey, voice_key};
 /// Whom a request to ring or not to ring is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Rung {
-    /// Everybody who is not in the call.
-    AllOthers,
+    /// Everybody who is not in the call but this one, who asks.
+    AllOthersThan(UserId),
     /// These.
     Only(Vec<UserId>),
 }
@@ -44,7 +44,7 @@ impl Facts<'_> {
         let mut plan = Plan::new();
         for user in recipients {
             let meant = match rung {
-                Rung::AllOthers => true,
+                Rung::AllOthersThan(asking) => user != asking,
                 Rung::Only(users) => users.contains(user),
             };
             if meant && !inside(user) {
@@ -236,9 +236,9 @@ impl Facts<'_> {
     }
 
     /// Ends somebody's voice connection.
-    pub(crate) fn disconnect(self, record: &VoiceRecord, why: TicketEnd) -> Plan {
+    pub(crate) fn disconnect(self, record: &VoiceRecord) -> Plan {
         let mut plan = Plan::new();
-        self.leave(&mut plan, record, why);
+        self.leave(&mut plan, record, TicketEnd::Disconnected);
         plan
     }
 
@@ -263,7 +263,9 @@ impl Facts<'_> {
         if inside.next().is_some() {
             return None;
         }
-        Some(self.disconnect(last, TicketEnd::CallTerminated))
+        let mut plan = Plan::new();
+        self.leave(&mut plan, last, TicketEnd::CallTerminated);
+        Some(plan)
     }
 
     /// A member who was moved has had time to leave the old voice connection.

@@ -3,7 +3,7 @@
 use voxhall_live::{CallRecord, NodeId, TicketRecord, VoiceRecord};
 use voxhall_protocol::Extra;
 use voxhall_protocol::gateway::{CallCreate, CallDelete, CallUpdate, Event, Intents, VoiceServerUpdate};
-use voxhall_protocol::ids::{ChannelId, UserId};
+use voxhall_protocol::ids::{ChannelId, GuildId, UserId};
 use voxhall_protocol::model::{CallInfo, Message, PartialMessage, Timestamp};
 
 use super::view::{LiveView, Transition};
@@ -18,6 +18,8 @@ pub(crate) enum Audience {
     Session(String),
     /// The sessions of one account, whatever they subscribe to.
     User(UserId),
+    /// The sessions of everybody in a guild.
+    Guild(GuildId),
     /// The sessions of everybody who may view a channel.
     Viewers(ChannelId),
     /// Those who may view a channel, and whatever they subscribe to the sessions of one account.

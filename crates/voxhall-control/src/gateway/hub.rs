@@ -194,11 +194,6 @@ impl Hub {
         self.registry.read().by_user.get(&user).map_or(0, Vec::len)
     }
 
-    /// All sessions.
-    pub(crate) fn all(&self) -> Vec<Arc<SessionCell>> {
-        self.registry.read().by_id.values().cloned().collect()
-    }
-
     /// Gives an event to every session that it concerns.
     pub(crate) fn deliver(&self, world: &World, dispatch: Dispatch) {
         let Dispatch {
@@ -230,6 +225,18 @@ impl Hub {
         match audience {
             Audience::Session(id) => registry.by_id.get(id).cloned().into_iter().collect(),
             Audience::User(user) => of(*user).cloned().collect(),
+            Audience::Guild(guild) => {
+                let inside = |cell: &&Arc<SessionCell>| {
+                    cell.profile.holds_guild(*guild) && world.member(*guild, cell.profile.user).is_some()
+                };
+                registry
+                    .by_id
+                    .values()
+                    .filter(inside)
+                    .filter(subscribed)
+                    .cloned()
+                    .collect()
+            }
             Audience::Viewers(channel) => registry
                 .viewers(world, *channel)
                 .filter(subscribed)

@@ -26,13 +26,6 @@ impl SlidingWindow {
         free
     }
 
-    /// How long until the oldest leaves the window.
-    pub(crate) fn retry_after(&self, now: Instant, window: Duration) -> Duration {
-        self.times.front().map_or(Duration::ZERO, |oldest| {
-            (*oldest + window).saturating_duration_since(now)
-        })
-    }
-
     /// Whether nothing is left within the window.
     pub(crate) fn is_idle(&self, now: Instant, window: Duration) -> bool {
         self.times
@@ -53,10 +46,6 @@ mod tests {
         assert!(seen.admit(start, window, 2));
         assert!(seen.admit(start + Duration::from_secs(5), window, 2));
         assert!(!seen.admit(start + Duration::from_secs(9), window, 2));
-        assert_eq!(
-            seen.retry_after(start + Duration::from_secs(9), window),
-            Duration::from_secs(1)
-        );
         assert!(seen.admit(start + Duration::from_secs(10), window, 2));
         assert!(!seen.is_idle(start + Duration::from_secs(19), window));
         assert!(seen.is_idle(start + Duration::from_secs(20), window));

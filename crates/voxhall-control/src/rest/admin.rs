@@ -1,6 +1,227 @@
-use crate::control::Core;
-use axum::Router;
+//! The operator's endpoints, which the command line uses: accounts, tokens, guilds, channels, members.
+
 use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use axum::routing::{get, post, put};
+use serde::{Deserialize, Serialize};
+use voxhall_protocol::Token;
+use voxhall_protocol::gateway::{Event, Intents};
+use voxhall_protocol::ids::{ChannelId, GuildId, UserId};
+use voxhall_protocol::model::{self, ChannelKind};
+use voxhall_protocol::rest::ApiErrorCode;
+
+use super::caller::Operator;
+use super::reply::{Answer, Body, Done, Failure, Json, created};
+use crate::Error;
+use crate::calls::reaction::{Audience, Dispatch};
+use crate::control::Core;
+use crate::directory::NewUser;
+use crate::gateway::outgoing::{Outgoing, Subscription};
+use crate::render::{self, OtherMembers};
+
 pub(super) fn api() -> Router<Arc<Core>> {
     Router::new()
+        .route("/users", get(users).post(create_user))
+        .route("/users/{user}/tokens", post(create_token).delete(revoke_tokens))
+        .route("/guilds", get(guilds).post(create_guild))
+        .route("/guilds/{guild}/channels", get(channels).post(create_channel))
+        .route("/guilds/{guild}/members/{user}", put(add_member))
+        .fallback(|| async { Failure::not_found() })
+}
+
+/// What the operator names may be wrong; everything else is the directory's fault.
+fn failure(error: Error) -> Failure {
+    match error {
+        Error::Unknown { what: "guild" } => Failure::unknown(ApiErrorCode::UnknownGuild),
+        Error::Unknown { .. } => Failure::unknown(ApiErrorCode::UnknownUser),
+        other => other.into(),
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct UserRequest {
+    name: String,
+    #[serde(default)]
+    bot: bool,
+    #[serde(default)]
+    privileged_intents: bool,
+}
+
+#[derive(Debug, Deserialize)]
+struct GuildRequest {
+    name: String,
+    owner_id: UserId,
+}
+
+#[derive(Debug, Deserialize)]
+struct ChannelRequest {
+    name: String,
+    #[serde(rename = "type")]
+    kind: ChannelKind,
+}
+
+#[derive(Debug, Serialize)]
+struct NewToken {
+    token: Token,
+}
+
+#[derive(Debug, Serialize)]
+struct Revoked {
+    revoked: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct GuildSummary {
+    id: GuildId,
+    name: String,
+    owner_id: UserId,
+    member_count: usize,
+}
+
+async fn users(State(core): State<Arc<Core>>, _: Operator) -> Json<Vec<model::User>> {
+    let world = core.directory.read();
+    let mut users: Vec<_> = world.users().map(render::user).collect();
+    users.sort_unstable_by_key(|user| user.id);
+    Json(users)
+}
+
+async fn create_user(
+    State(core): State<Arc<Core>>,
+    _: Operator,
+    Body(request): Body<UserRequest>,
+) -> Answer<Response> {
+    let name = named(request.name)?;
+    let user = NewUser {
+        bot: request.bot,
+        name,
+        privileged_intents: request.privileged_intents,
+        ..NewUser::default()
+    };
+    let user = core.directory.create_user(user).await?;
+    Ok(created(render::user(&user)))
+}
+
+fn named(name: String) -> Answer<String> {
+    if name.trim().is_empty() || name.chars().count() > 100 {
+        return Err(Failure::invalid_field("name", "give 1 to 100 characters"));
+    }
+    Ok(name)
+}
+
+async fn create_token(
+    State(core): State<Arc<Core>>,
+    _: Operator,
+    Path(user): Path<UserId>,
+) -> Answer<Response> {
+    let token = core.directory.create_token(user).await.map_err(failure)?;
+    Ok(created(NewToken { token }))
+}
+
+async fn revoke_tokens(
+    State(core): State<Arc<Core>>,
+    _: Operator,
+    Path(user): Path<UserId>,
+) -> Answer<Json<Revoked>> {
+    let revoked = core.directory.revoke_tokens(user).await.map_err(failure)?;
+    Ok(Json(Revoked { revoked }))
+}
+
+async fn guilds(State(core): State<Arc<Core>>, _: Operator) -> Json<Vec<GuildSummary>> {
+    let world = core.directory.read();
+    let summaries = world.guilds().map(|guild| GuildSummary {
+        id: guild.id,
+        name: guild.name.clone(),
+        owner_id: guild.owner_id,
+        member_count: guild.members.len(),
+    });
+    Json(summaries.collect())
+}
+
+async fn create_guild(
+    State(core): State<Arc<Core>>,
+    _: Operator,
+    Body(request): Body<GuildRequest>,
+) -> Answer<Response> {
+    let name = named(request.name)?;
+    let id = core
+        .directory
+        .create_guild(None, &name, request.owner_id)
+        .await
+        .map_err(failure)?;
+    tell_joined(&core, id, request.owner_id);
+    let summary = GuildSummary {
+        id,
+        name,
+        owner_id: request.owner_id,
+        member_count: 1,
+    };
+    Ok(created(summary))
+}
+
+async fn channels(
+    State(core): State<Arc<Core>>,
+    _: Operator,
+    Path(id): Path<GuildId>,
+) -> Answer<Json<Vec<model::Channel>>> {
+    let world = core.directory.read();
+    let guild = world
+        .guild(id)
+        .ok_or_else(|| Failure::unknown(ApiErrorCode::UnknownGuild))?;
+    Ok(Json(guild.channels.values().map(render::channel).collect()))
+}
+
+async fn create_channel(
+    State(core): State<Arc<Core>>,
+    _: Operator,
+    Path(guild): Path<GuildId>,
+    Body(request): Body<ChannelRequest>,
+) -> Answer<Response> {
+    if request.kind.is_private() {
+        return Err(Failure::invalid_field(
+            "type",
+            "a guild holds text, voice, category and stage channels",
+        ));
+    }
+    let name = named(request.name)?;
+    let made = core
+        .directory
+        .create_channel(guild, None, request.kind, &name)
+        .await;
+    let id: ChannelId = made.map_err(failure)?;
+    let world = core.directory.read();
+    let (_, channel) = world
+        .guild_channel(id)
+        .ok_or_else(|| Failure::unknown(ApiErrorCode::UnknownChannel))?;
+    let rendered = render::channel(channel);
+    let event = Event::ChannelCreate(Box::new(rendered.clone()));
+    let event = Outgoing::new(&event, Subscription::Intents(Intents::GUILDS));
+    core.hub
+        .deliver(&world, Dispatch::now(Audience::Viewers(id), event));
+    Ok(created(rendered))
+}
+
+async fn add_member(
+    State(core): State<Arc<Core>>,
+    _: Operator,
+    Path((guild, user)): Path<(GuildId, UserId)>,
+) -> Answer<Done> {
+    let known = core.directory.read().member(guild, user).is_some();
+    core.directory.add_member(guild, user).await.map_err(failure)?;
+    if !known {
+        tell_joined(&core, guild, user);
+    }
+    Ok(Done)
+}
+
+/// The sessions of a new member see the guild appear.
+fn tell_joined(core: &Core, guild: GuildId, user: UserId) {
+    let world = core.directory.read();
+    let Some(guild) = world.guild(guild) else { return };
+    let seen = render::guild(&world, &core.calls.view(), guild, user, OtherMembers(0));
+    let event = Outgoing::to_all(&Event::GuildCreate(Box::new(seen)));
+    core.hub
+        .deliver(&world, Dispatch::now(Audience::User(user), event));
 }

@@ -1,6 +1,118 @@
-use crate::control::Core;
-use axum::Router;
+//! Voice states over REST: asking for them, and the hands and speakers of stages (gateway-and-calls, section 5).
+
 use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::routing::get;
+use voxhall_live::VoiceRecord;
+use voxhall_protocol::Nullable;
+use voxhall_protocol::ids::{GuildId, UserId};
+use voxhall_protocol::model::{ChannelKind, Permissions, Timestamp, VoiceState};
+use voxhall_protocol::rest::{ApiErrorCode, PatchVoiceState};
+
+use super::caller::Caller;
+use super::members::target;
+use super::reply::{Answer, Body, Done, Failure, Json};
+use crate::calls::moderation::VoiceEdit;
+use crate::control::Core;
+use crate::{render, wall};
+
 pub(super) fn api() -> Router<Arc<Core>> {
-    Router::new()
+    Router::new().route(
+        "/guilds/{guild}/voice-states/{user}",
+        get(voice_state).patch(edit),
+    )
+}
+
+async fn voice_state(
+    State(core): State<Arc<Core>>,
+    caller: Caller,
+    Path((guild, user)): Path<(GuildId, String)>,
+) -> Answer<Json<VoiceState>> {
+    let record = visible_state(&core, &caller, guild, target(&caller, &user)?)?;
+    Ok(Json(render::voice_state(&core.directory.read(), &record)))
+}
+
+fn visible_state(core: &Core, caller: &Caller, guild: GuildId, user: UserId) -> Answer<VoiceRecord> {
+    let world = core.directory.read();
+    caller.in_guild(&world, guild)?;
+    let record = core.calls.view().voice_in_guild(user, guild).cloned();
+    let record = record.filter(|record| {
+        record
+            .channel_id
+            .is_some_and(|at| world.may_view(at, caller.id()))
+    });
+    record.ok_or_else(|| Failure::unknown(ApiErrorCode::UnknownVoiceState))
+}
+
+async fn edit(
+    State(core): State<Arc<Core>>,
+    caller: Caller,
+    Path((guild, user)): Path<(GuildId, String)>,
+    Body(edit): Body<PatchVoiceState>,
+) -> Answer<Done> {
+    let user = target(&caller, &user)?;
+    let record = visible_state(&core, &caller, guild, user)?;
+    check(&core, &caller, &record, &edit)?;
+    if let Some(suppress) = edit.suppress {
+        let change = VoiceEdit {
+            suppress: Some(suppress),
+            ..VoiceEdit::default()
+        };
+        core.calls
+            .act(|facts| facts.edit_voice(facts.view.voice_in_guild(user, guild)?, change))
+            .await?;
+    }
+    if !edit.request_to_speak_timestamp.is_absent() {
+        let since = edit
+            .request_to_speak_timestamp
+            .value()
+            .map(|since| since.0.clone());
+        core.calls
+            .act(|facts| facts.request_to_speak(facts.view.voice_in_guild(user, guild)?, since.clone()))
+            .await?;
+    }
+    Ok(Done)
+}
+
+/// Who may do what in a stage.
+fn check(core: &Core, caller: &Caller, record: &VoiceRecord, edit: &PatchVoiceState) -> Answer<()> {
+    let world = core.directory.read();
+    let channel = record
+        .channel_id
+        .ok_or_else(|| Failure::unknown(ApiErrorCode::UnknownVoiceState))?;
+    let kind = world.guild_channel(channel).map(|(_, channel)| channel.kind);
+    if kind != Some(ChannelKind::GuildStage) {
+        return Err(Failure::bad_request(ApiErrorCode::WrongChannelKind));
+    }
+    if matches!(edit.channel_id, Nullable::Value(named) if named != channel) {
+        return Err(Failure::invalid_field(
+            "channel_id",
+            "name the stage that this member is in",
+        ));
+    }
+    let own = record.user_id == caller.id();
+    // Stepping down needs nobody's leave.
+    if edit.suppress.is_some() && !(own && edit.suppress == Some(true)) {
+        caller.may_in(&world, channel, Permissions::MUTE_MEMBERS)?;
+    }
+    match &edit.request_to_speak_timestamp {
+        Nullable::Absent => Ok(()),
+        _ if !own => Err(Failure::forbidden(ApiErrorCode::MissingPermissions)),
+        Nullable::Null => Ok(()),
+        Nullable::Value(since) => {
+            caller.may_in(&world, channel, Permissions::REQUEST_TO_SPEAK)?;
+            // Both are written alike down to the second, so they compare as text. A second is clocks' tolerance.
+            let now = Timestamp::from_unix_ms(wall::now_ms().saturating_sub(1000));
+            let second = |time: &Timestamp| time.0.get(..19).map(str::to_owned);
+            match (second(since), second(&now)) {
+                (Some(since), Some(now)) if since >= now => Ok(()),
+                _ => Err(Failure::invalid_field(
+                    "request_to_speak_timestamp",
+                    "give a time that is now or later",
+                )),
+            }
+        }
+    }
 }
