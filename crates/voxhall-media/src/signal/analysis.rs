@@ -45,17 +45,15 @@ pub fn dominant_hz(pcm: &[f32]) -> Option<f32> {
     if samples.len() < 64 || rms_db(pcm) < -60.0 {
         return None;
     }
-    // Two probes per line of the spectrum cannot miss a tone; a ternary search then finds its top.
-    let line = f64::from(SAMPLE_RATE) / samples.len() as f64;
-    // A long signal would take long to probe at its full resolution, so it is searched in its first fifth of a second.
-    let coarse_len = samples.len().min(SAMPLE_RATE as usize / 5);
-    let coarse = windowed(&pcm[..coarse_len * CHANNELS]);
-    let step = f64::from(SAMPLE_RATE) / coarse_len as f64 / 2.0;
-    let probes = ((f64::from(AUDIBLE.end) - f64::from(AUDIBLE.start)) / step) as usize;
-    let strongest = (0..=probes)
-        .map(|probe| f64::from(AUDIBLE.start) + probe as f64 * step)
-        .max_by(|a, b| tone_amplitude(&coarse, *a).total_cmp(&tone_amplitude(&coarse, *b)))?;
-    Some(top(&samples, strongest, step, line) as f32)
+    // Two probes per line of the spectrum cannot miss a tone. The full resolution of a long signal would take long to
+    // probe, so its first twentieth of a second says where to look closer.
+    let glance = samples.len().min(SAMPLE_RATE as usize / 20);
+    let coarse = windowed(&pcm[..glance * CHANNELS]);
+    let step = f64::from(SAMPLE_RATE) / glance as f64 / 2.0;
+    let (low, high) = strongest(&coarse, f64::from(AUDIBLE.start), f64::from(AUDIBLE.end), step);
+    let step = f64::from(SAMPLE_RATE) / samples.len() as f64 / 2.0;
+    let (low, high) = strongest(&samples, low, high, step);
+    Some(top(&samples, low, high) as f32)
 }
 
 /// How far the tone of `hz` stands out of everything else, in decibels.
@@ -110,18 +108,21 @@ fn tone_amplitude(samples: &[f64], hz: f64) -> f64 {
     2.0 * power.sqrt() / samples.len() as f64
 }
 
-/// Narrows the strongest frequency down around `hz`, where the spectrum has a single top.
-fn top(samples: &[f64], hz: f64, within: f64, line: f64) -> f64 {
-    let (mut low, mut high) = (hz - within, hz + within);
-    // First on the grid of the full resolution, because the coarse top is wider than a line.
-    let probes = ((high - low) / (line / 2.0)).ceil().max(1.0);
-    let step = (high - low) / probes;
-    let start = low;
-    let best = (0..=probes as usize)
-        .map(|probe| start + probe as f64 * step)
-        .max_by(|a, b| tone_amplitude(samples, *a).total_cmp(&tone_amplitude(samples, *b)))
-        .unwrap_or(hz);
-    (low, high) = (best - step, best + step);
+/// The range around the strongest of the frequencies from `low` to `high`, `step` apart.
+fn strongest(samples: &[f64], low: f64, high: f64, step: f64) -> (f64, f64) {
+    let probes = ((high - low) / step).ceil() as usize;
+    let probed = (0..=probes)
+        .map(|probe| low + probe as f64 * step)
+        .map(|hz| (hz, tone_amplitude(samples, hz)));
+    let (hz, _) = probed.fold(
+        (low, 0.0),
+        |best, probe| if probe.1 > best.1 { probe } else { best },
+    );
+    (hz - step, hz + step)
+}
+
+/// The top between two frequencies, where there is only one.
+fn top(samples: &[f64], mut low: f64, mut high: f64) -> f64 {
     while high - low > 0.01 {
         let third = (high - low) / 3.0;
         if tone_amplitude(samples, low + third) < tone_amplitude(samples, high - third) {
