@@ -5,11 +5,13 @@ mod config;
 pub mod core;
 mod error;
 mod event;
+pub mod floor;
 mod id;
 mod payload_types;
 #[allow(unsafe_code)]
 pub mod socket;
 mod stats;
+mod thread_clock;
 mod wants;
 mod worker;
 

@@ -3,10 +3,12 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use crossbeam_channel::Sender;
 
 use crate::stats::SharedStats;
+use crate::thread_clock::ThreadClock;
 use crate::{Command, Error, Event, WorkerConfig, WorkerStats};
 
 mod run;
@@ -43,6 +45,7 @@ struct Shared {
     instructions: Sender<Instruction>,
     waker: Arc<Waker>,
     stats: Arc<SharedStats>,
+    clock: ThreadClock,
     local_addr: SocketAddr,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
@@ -73,6 +76,12 @@ impl WorkerHandle {
     #[must_use]
     pub fn stats(&self) -> WorkerStats {
         self.shared.stats.read()
+    }
+
+    /// CPU time the thread used until now; `None` if it ended or the system does not tell.
+    #[must_use]
+    pub fn cpu_time(&self) -> Option<Duration> {
+        self.shared.clock.read()
     }
 
     /// Whether the thread still runs.

@@ -16,6 +16,7 @@ use super::{Instruction, Shared, WorkerHandle};
 use crate::core::{Core, Outbox};
 use crate::socket::{BatchSocket, ReceiveBatch, SendBatch, SendReport};
 use crate::stats::SharedStats;
+use crate::thread_clock::ThreadClock;
 use crate::{CoreConfig, Error, Event, WorkerConfig, WorkerFailure};
 
 /// Datagrams taken with one system call at most.
@@ -41,6 +42,7 @@ pub(super) fn spawn(
     let stats = Arc::new(SharedStats::default());
     let (instructions, queue) = unbounded();
     let name = config.thread_name.clone();
+    let (clock, started) = ThreadClock::pair();
     let life = Life {
         socket,
         queue,
@@ -50,12 +52,16 @@ pub(super) fn spawn(
     };
     let thread = thread::Builder::new()
         .name(name)
-        .spawn(move || life.live(&events))
+        .spawn(move || {
+            started.start();
+            life.live(&events);
+        })
         .map_err(Error::Thread)?;
     let shared = Shared {
         instructions,
         waker,
         stats,
+        clock,
         local_addr,
         thread: Mutex::new(Some(thread)),
     };
@@ -107,6 +113,8 @@ impl Life {
         loop {
             let received = self.socket.receive(&mut incoming)?;
             let now = Instant::now();
+            // Before the packets: the command that lets one in was queued before its client could send it.
+            let stop = self.obey(core, now);
             if received > 1 {
                 // Several packets of one speaker may have come, which go to the same listeners.
                 outgoing.batch.gather();
@@ -116,7 +124,6 @@ impl Life {
                     core.handle_datagram(now, source, datagram, &mut outgoing);
                 }
             }
-            let stop = self.obey(core, now);
             if core.poll_timeout().is_some_and(|due| due <= now) {
                 core.handle_timeout(now, &mut outgoing);
             }
