@@ -93,6 +93,7 @@ struct Scan {
 impl Scan {
     fn attribute(&mut self, attribute: &str) -> Result<(), SdpError> {
         let (name, value) = attribute.split_once(':').unwrap_or((attribute, ""));
+        check_text(name, value)?;
         match name {
             "ice-ufrag" if self.ice_ufrag.is_none() => self.ice_ufrag = Some(ice_ufrag(value)?),
             "ice-pwd" if self.ice_pwd.is_none() => self.ice_pwd = Some(ice_password(value)?),
@@ -115,6 +116,24 @@ impl Scan {
             _ => {}
         }
         Ok(())
+    }
+}
+
+/// Refuses control characters in the lines that are looked at: written again, they could end a line.
+fn check_text(name: &str, value: &str) -> Result<(), SdpError> {
+    const LOOKED_AT: [&str; 6] = [
+        "ice-ufrag",
+        "ice-pwd",
+        "ice-options",
+        "fingerprint",
+        "extmap",
+        "rtpmap",
+    ];
+    match LOOKED_AT.into_iter().find(|line| *line == name) {
+        Some(line) if value.chars().any(char::is_control) => {
+            Err(SdpError::malformed(line, "(control characters)"))
+        }
+        _ => Ok(()),
     }
 }
 

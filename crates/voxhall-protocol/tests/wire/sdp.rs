@@ -119,6 +119,8 @@ fn what_is_missing_or_malformed_is_named() {
         ("extmap", "a=extmap:0 urn:x"),
         ("extmap", "a=extmap:1/sideways urn:x"),
         ("rtpmap", "a=rtpmap:128 opus/48000/2"),
+        ("extmap", "a=extmap:1 urn:x\r\r\n"),
+        ("ice-options", "a=ice-options:trickle\0"),
     ] {
         assert!(
             matches!(parse(text), SdpError::Malformed { line: named, .. } if named == line),
