@@ -119,17 +119,16 @@ mod mixed {
                 mix.push("alice", tick as u16, tick * 960, packet.clone(), now)
                     .unwrap();
             }
-            if let Some(packet) = tick.checked_sub(100).and_then(|index| bob.get(index as usize)) {
-                if tick % 10 != 7 {
-                    mix.push(
-                        "bob",
-                        tick as u16,
-                        tick.wrapping_mul(960).wrapping_sub(7),
-                        packet.clone(),
-                        now,
-                    )
-                    .unwrap();
-                }
+            let spoken = tick.checked_sub(100).filter(|index| index % 10 != 7);
+            if let Some(packet) = spoken.and_then(|index| bob.get(index as usize)) {
+                mix.push(
+                    "bob",
+                    tick as u16,
+                    (tick * 960).wrapping_sub(7),
+                    packet.clone(),
+                    now,
+                )
+                .unwrap();
             }
             mix.advance(now).unwrap();
         }

@@ -1,7 +1,7 @@
 //! Opus: packets looked at without decoding them (RFC 6716, section 3), and the codec itself.
 //!
-//! Inspection needs no codec, so that a file can be played and a call recorded without one. [`Encoder`] and
-//! [`Decoder`] need the feature `opus-codec`; they wrap the codec so that none of its types shows outside.
+//! Inspection needs no codec, so that a file can be played and a call recorded without one. `Encoder` and
+//! `Decoder` need the feature `opus-codec`; they wrap the codec so that none of its types shows outside.
 
 mod bitrate;
 #[cfg(feature = "opus-codec")]

@@ -1,7 +1,7 @@
 //! What can be played: anything that yields Opus packets.
 //!
 //! [`open`] takes a file of any format that can be played. [`OggOpusSource`] passes packets through as they are;
-//! [`PcmSource`] encodes; [`Clip`] is read once and played often.
+//! `PcmSource` encodes; [`Clip`] is read once and played often.
 
 mod clip;
 mod ogg;
