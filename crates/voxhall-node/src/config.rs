@@ -123,7 +123,7 @@ impl Default for Limits {
             frame_bytes: 64 * 1024,
             listed_wants: 1024,
             streams: 4,
-            queued_frames: 4096,
+            queued_frames: 16_384,
         }
     }
 }

@@ -16,6 +16,7 @@ pub(crate) struct Following {
     tickets: Watch,
     calls: Watch,
     ticket_prefix: String,
+    node: NodeId,
 }
 
 impl Following {
@@ -26,6 +27,7 @@ impl Following {
             calls: board.watch(CALLS).await?,
             tickets: board.watch(&ticket_prefix).await?,
             ticket_prefix,
+            node: node.clone(),
         })
     }
 
@@ -37,7 +39,7 @@ impl Following {
                 biased;
                 call = self.calls.next() => match call {
                     Some(call) => {
-                        handle_call(&shared, call);
+                        self.handle_call(&shared, call);
                         continue;
                     }
                     None => break,
@@ -45,7 +47,7 @@ impl Following {
                 ticket = self.tickets.next() => ticket,
             };
             while let Some(call) = self.calls.try_next() {
-                handle_call(&shared, call);
+                self.handle_call(&shared, call);
             }
             match ticket {
                 Some(ticket) => self.handle_ticket(&shared, ticket),
@@ -76,19 +78,21 @@ impl Following {
             user: user.parse::<UserId>().ok()?,
         })
     }
-}
 
-fn handle_call(shared: &Shared, change: Change) {
-    match change {
-        Change::Put(entry) => match CallRecord::decode(&entry.key, &entry.value) {
-            Ok(record) => shared.handle(Input::Call(Box::new(record))),
-            Err(error) => tracing::error!(%error, "a call is ignored"),
-        },
-        Change::Delete { key, .. } => {
-            if let Some(channel) = key.strip_prefix(CALLS).and_then(|channel| channel.parse().ok()) {
-                shared.handle(Input::CallDeleted(channel));
+    fn handle_call(&self, shared: &Shared, change: Change) {
+        match change {
+            Change::Put(entry) => match CallRecord::decode(&entry.key, &entry.value) {
+                Ok(record) if record.node == self.node => shared.handle(Input::Call(Box::new(record))),
+                // It lives elsewhere, or has moved there.
+                Ok(record) => shared.handle(Input::CallDeleted(record.channel_id)),
+                Err(error) => tracing::error!(%error, "a call is ignored"),
+            },
+            Change::Delete { key, .. } => {
+                if let Some(channel) = key.strip_prefix(CALLS).and_then(|channel| channel.parse().ok()) {
+                    shared.handle(Input::CallDeleted(channel));
+                }
             }
+            Change::SnapshotEnd => {}
         }
-        Change::SnapshotEnd => {}
     }
 }

@@ -26,31 +26,37 @@ pub(crate) async fn write_all(
 ) {
     while let Some(change) = changes.recv().await {
         let key = key::link(&node, change.key.channel, change.key.user);
-        if let Err(error) = write(&*board, &key, change).await {
+        if let Err(error) = write(&*board, &key, change.token, change.state).await {
             // Losing the switchboard stops joins and moves, never a call that runs.
             tracing::warn!(key, %error, "cannot write how a voice connection stands");
         }
     }
 }
 
-/// Deletes the links that an earlier process of this node left behind.
+/// Tells of the links that an earlier process of this node left behind that they are gone, as they are.
 pub(crate) async fn remove_stale(board: &dyn Switchboard, node: &NodeId) -> Result<(), Error> {
     for entry in board.list(&format!("link.{}.", node.0)).await? {
-        board.delete(&entry.key, Expect::Any).await?;
+        match LinkRecord::decode(&entry.key, &entry.value) {
+            Ok(record) => write(board, &entry.key, record.token.into(), LinkState::Gone).await?,
+            Err(error) => {
+                tracing::warn!(%error, "deleting a link nobody can read");
+                board.delete(&entry.key, Expect::Any).await?;
+            }
+        }
     }
     Ok(())
 }
 
-async fn write(board: &dyn Switchboard, key: &str, change: LinkChange) -> Result<(), Error> {
+async fn write(board: &dyn Switchboard, key: &str, token: Token, state: LinkState) -> Result<(), Error> {
     let record = LinkRecord {
-        token: change.token.into_inner(),
-        state: change.state,
+        token: token.into_inner(),
+        state,
     };
     board
         .put(key, Bytes::from(record.encode()), Expect::Any, None)
         .await?;
     // A link that is gone has been told to whoever watches; nothing else needs to be kept of it.
-    if change.state == LinkState::Gone {
+    if state == LinkState::Gone {
         board.delete(key, Expect::Any).await?;
     }
     Ok(())

@@ -24,8 +24,6 @@ use crate::{Error, NodeConfig, links, registration};
 
 /// How long draining waits for sockets to close.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(3);
-/// How often draining looks.
-const DRAIN_STEP: Duration = Duration::from_millis(20);
 /// How long a worker that failed is left alone, so that one that fails again and again does not take a whole core.
 const REBUILD_PAUSE: Duration = Duration::from_millis(200);
 
@@ -131,7 +129,8 @@ impl Node {
         }
         self.register().await;
         let workers = self.shared.drain();
-        self.wait_for_sockets().await;
+        // Who has not taken its close frame by then will find the connection gone.
+        let _ = tokio::time::timeout(DRAIN_TIMEOUT, self.shared.all_closed()).await;
         let link_writer = self
             .link_writer
             .lock()
@@ -149,13 +148,6 @@ impl Node {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .abort_all();
-    }
-
-    async fn wait_for_sockets(&self) {
-        let until = tokio::time::Instant::now() + DRAIN_TIMEOUT;
-        while self.shared.open_sockets() > 0 && tokio::time::Instant::now() < until {
-            tokio::time::sleep(DRAIN_STEP).await;
-        }
     }
 
     async fn register(&self) {

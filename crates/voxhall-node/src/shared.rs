@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use tokio::sync::{Notify, mpsc};
@@ -35,12 +35,17 @@ pub(crate) struct Shared {
     state: Mutex<State>,
     /// The next timeout has become earlier than the timer task knows.
     pub(crate) timer_changed: Notify,
+    /// The last socket is gone.
+    all_closed: Notify,
 }
 
 struct State {
     core: NodeCore,
     workers: Vec<WorkerHandle>,
+    /// Where frames for each socket go, as long as there may be any.
     sockets: HashMap<ConnectionId, mpsc::Sender<ToSocket>>,
+    /// Sockets whose task runs, those included that only wait for the client to take the close frame.
+    open_sockets: usize,
     links: Option<mpsc::UnboundedSender<LinkChange>>,
     rebuilds: mpsc::UnboundedSender<WorkerIndex>,
     next_connection: u64,
@@ -60,47 +65,38 @@ impl Shared {
                 core,
                 workers,
                 sockets: HashMap::new(),
+                open_sockets: 0,
                 links: Some(links),
                 rebuilds,
                 next_connection: 1,
                 armed: None,
             }),
             timer_changed: Notify::new(),
+            all_closed: Notify::new(),
         }
     }
 
-    /// Opens a socket; what it is to send comes through the receiver.
-    pub(crate) fn open(
-        &self,
-        version: Option<&str>,
-        queue: usize,
-    ) -> (ConnectionId, mpsc::Receiver<ToSocket>) {
-        let (sender, receiver) = mpsc::channel(queue);
+    /// Opens a socket for as long as the returned value lives.
+    pub(crate) fn open(self: &Arc<Self>, version: Option<&str>, queue: usize) -> OpenSocket {
+        let (sender, outgoing) = mpsc::channel(queue);
         let connection = self.with(|state| {
             let connection = ConnectionId(state.next_connection);
             state.next_connection += 1;
+            state.open_sockets += 1;
             state.sockets.insert(connection, sender);
-            state
-                .core
-                .handle(Instant::now(), Input::Opened { connection, version });
+            state.handle(Input::Opened { connection, version });
             connection
         });
-        (connection, receiver)
-    }
-
-    /// The socket's task has ended.
-    pub(crate) fn closed(&self, connection: ConnectionId, goodbye: bool) {
-        self.with(|state| {
-            state.sockets.remove(&connection);
-            state
-                .core
-                .handle(Instant::now(), Input::Closed { connection, goodbye });
-        });
+        OpenSocket {
+            shared: self.clone(),
+            connection,
+            outgoing,
+        }
     }
 
     /// Takes in what happened.
     pub(crate) fn handle(&self, input: Input<'_>) {
-        self.with(|state| state.core.handle(Instant::now(), input));
+        self.with(|state| state.handle(input));
     }
 
     /// Puts a new worker in the place of a failed one, or gives the place up.
@@ -113,7 +109,7 @@ impl Shared {
                 }
                 _ => Input::WorkerLost(index),
             };
-            state.core.handle(Instant::now(), input);
+            state.handle(input);
         });
     }
 
@@ -142,15 +138,17 @@ impl Shared {
 
     /// Ends every session; after this no link is written any more.
     pub(crate) fn drain(&self) -> Vec<WorkerHandle> {
-        self.with(|state| state.core.handle(Instant::now(), Input::Drain));
+        self.with(|state| state.handle(Input::Drain));
         let mut state = self.lock();
         state.links = None;
         state.workers.clone()
     }
 
-    /// How many sockets still have a task.
-    pub(crate) fn open_sockets(&self) -> usize {
-        self.lock().sockets.len()
+    /// Waits until every socket is gone.
+    pub(crate) async fn all_closed(&self) {
+        while self.lock().open_sockets > 0 {
+            self.all_closed.notified().await;
+        }
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
@@ -170,18 +168,65 @@ impl Shared {
     }
 }
 
+/// A socket that is open, as its task sees it.
+pub(crate) struct OpenSocket {
+    shared: Arc<Shared>,
+    connection: ConnectionId,
+    /// What the client is to be told; closed when it takes its frames too slowly.
+    pub(crate) outgoing: mpsc::Receiver<ToSocket>,
+}
+
+impl OpenSocket {
+    /// A text frame came.
+    pub(crate) fn text(&self, text: &str) {
+        let connection = self.connection;
+        self.shared.handle(Input::Text { connection, text });
+    }
+
+    /// A binary frame came.
+    pub(crate) fn binary(&self, bytes: &[u8]) {
+        let connection = self.connection;
+        self.shared.handle(Input::Binary { connection, bytes });
+    }
+
+    /// Nothing more comes from the client; `goodbye` if it closed with 1000.
+    pub(crate) fn closed(&self, goodbye: bool) {
+        let connection = self.connection;
+        self.shared.with(|state| {
+            state.sockets.remove(&connection);
+            state.handle(Input::Closed { connection, goodbye });
+        });
+    }
+}
+
+impl Drop for OpenSocket {
+    fn drop(&mut self) {
+        // The core ignores what it knows already; a task that was cut short has not told it.
+        self.closed(false);
+        let mut state = self.shared.lock();
+        state.open_sockets -= 1;
+        if state.open_sockets == 0 {
+            self.shared.all_closed.notify_one();
+        }
+    }
+}
+
 impl State {
+    fn handle(&mut self, input: Input<'_>) {
+        self.core.handle(Instant::now(), input);
+    }
+
     /// Does what the core asks for. Every queue this feeds is either unbounded or gives up at once.
     fn carry_out(&mut self) {
         while let Some(output) = self.core.poll_output() {
             match output {
-                Output::Send { connection, frame } => self.to_socket(connection, ToSocket::Frame(frame)),
+                Output::Send { connection, frame } => self.post(connection, ToSocket::Frame(frame)),
                 Output::Close {
                     connection,
                     code,
                     reason,
                 } => {
-                    self.to_socket(connection, ToSocket::Close { code, reason });
+                    self.post(connection, ToSocket::Close { code, reason });
                 }
                 Output::Command(index, command) => {
                     // A worker that has stopped says so in its last event; it is rebuilt from what the core knows.
@@ -201,7 +246,7 @@ impl State {
     }
 
     /// A socket that does not take its frames in time is dropped: its client can resume.
-    fn to_socket(&mut self, connection: ConnectionId, what: ToSocket) {
+    fn post(&mut self, connection: ConnectionId, what: ToSocket) {
         let Some(socket) = self.sockets.get(&connection) else {
             return;
         };

@@ -11,8 +11,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 use voxhall_protocol::voice::{VoiceCloseCode, WireFrame};
 
-use crate::core::{ConnectionId, Input};
-use crate::shared::{Shared, ToSocket};
+use crate::shared::{OpenSocket, Shared, ToSocket};
 
 /// Bytes a socket reads at once. Voice clients send a few small messages a minute; thousands of idle sockets should
 /// not hold a page each way more than they need.
@@ -43,10 +42,10 @@ pub(crate) fn upgrade(
 }
 
 async fn serve(mut socket: WebSocket, shared: Arc<Shared>, version: Option<String>, queue: usize) {
-    let (connection, mut outgoing) = shared.open(version.as_deref(), queue);
-    drop(version);
-    let end = exchange(&mut socket, &shared, connection, &mut outgoing).await;
-    shared.closed(connection, matches!(end, End::Goodbye));
+    let mut open = shared.open(version.as_deref(), queue);
+    drop((version, shared));
+    let end = exchange(&mut socket, &mut open).await;
+    open.closed(matches!(end, End::Goodbye));
     // Boxed, because a socket spends its life in `exchange` and should not carry the size of its end around.
     Box::pin(finish(socket, end)).await;
 }
@@ -59,28 +58,25 @@ enum End {
     Lost,
     /// A frame came that cannot be read at all.
     Unreadable,
+    /// The client does not take what it is sent.
+    TooSlow,
     /// The core closes the socket.
     Close(VoiceCloseCode, &'static str),
 }
 
-async fn exchange(
-    socket: &mut WebSocket,
-    shared: &Shared,
-    connection: ConnectionId,
-    outgoing: &mut mpsc::Receiver<ToSocket>,
-) -> End {
+async fn exchange(socket: &mut WebSocket, open: &mut OpenSocket) -> End {
     loop {
         tokio::select! {
             // What the client is told last must not be overtaken by what it says.
             biased;
-            what = outgoing.recv() => {
-                if let Some(end) = write(socket, outgoing, what).await {
+            what = open.outgoing.recv() => {
+                if let Some(end) = write(socket, &mut open.outgoing, what).await {
                     return end;
                 }
             }
             frame = socket.recv() => match frame {
                 Some(Ok(frame)) => {
-                    if let Some(end) = read(shared, connection, frame) {
+                    if let Some(end) = read(open, frame) {
                         return end;
                     }
                 }
@@ -91,23 +87,14 @@ async fn exchange(
     }
 }
 
-fn read(shared: &Shared, connection: ConnectionId, frame: Message) -> Option<End> {
+fn read(open: &OpenSocket, frame: Message) -> Option<End> {
     match frame {
-        Message::Text(text) => shared.handle(Input::Text {
-            connection,
-            text: text.as_str(),
-        }),
-        Message::Binary(bytes) => shared.handle(Input::Binary {
-            connection,
-            bytes: &bytes,
-        }),
+        Message::Text(text) => open.text(text.as_str()),
+        Message::Binary(bytes) => open.binary(&bytes),
         Message::Close(frame) => {
             let code = frame.map(|frame| VoiceCloseCode::from(frame.code));
-            return Some(if code == Some(VoiceCloseCode::Normal) {
-                End::Goodbye
-            } else {
-                End::Lost
-            });
+            let goodbye = code == Some(VoiceCloseCode::Normal);
+            return Some(if goodbye { End::Goodbye } else { End::Lost });
         }
         // Pongs are sent by the WebSocket itself.
         Message::Ping(_) | Message::Pong(_) => {}
@@ -121,11 +108,10 @@ async fn write(
     outgoing: &mut mpsc::Receiver<ToSocket>,
     first: Option<ToSocket>,
 ) -> Option<End> {
-    // The core drops the queue of a client that does not read.
-    let mut what = first;
-    if what.is_none() {
-        return Some(End::Lost);
-    }
+    let mut what = Some(match first {
+        Some(first) => first,
+        None => return Some(End::TooSlow),
+    });
     let mut end = None;
     let written = timeout(WRITE_TIMEOUT, async {
         while let Some(to_send) = what.take() {
@@ -142,26 +128,37 @@ async fn write(
     });
     match written.await {
         Ok(Ok(())) => end,
-        _ => Some(End::Lost),
+        Ok(Err(_)) => Some(End::Lost),
+        Err(_) => Some(End::TooSlow),
     }
 }
 
 /// Says why, and waits a moment for the client to agree: a connection that is dropped with unread bytes in it is reset,
 /// and the reset may overtake the close frame.
 async fn finish(mut socket: WebSocket, end: End) {
-    let (code, reason) = match end {
-        End::Goodbye | End::Lost => (VoiceCloseCode::Normal, ""),
-        End::Unreadable => (VoiceCloseCode::DecodeFailed, "the frame cannot be read"),
-        End::Close(code, reason) => (code, reason),
+    let close = match end {
+        // The WebSocket answers a close frame by itself while it is read to its end.
+        End::Goodbye | End::Lost => None,
+        End::Unreadable => Some((VoiceCloseCode::DecodeFailed, "the frame cannot be read")),
+        // The session waits: 4015 makes clients come back for it.
+        End::TooSlow => Some((
+            VoiceCloseCode::VoiceServerCrashed,
+            "messages were not read in time; resume",
+        )),
+        End::Close(code, reason) => Some((code, reason)),
     };
-    let close = Message::Close(Some(CloseFrame {
-        code: code.number(),
-        reason: Utf8Bytes::from_static(reason),
-    }));
     let closing = async {
-        if socket.send(close).await.is_ok() {
-            while let Some(Ok(_)) = socket.recv().await {}
+        if let Some((code, reason)) = close {
+            let frame = CloseFrame {
+                code: code.number(),
+                reason: Utf8Bytes::from_static(reason),
+            };
+            socket.send(Message::Close(Some(frame))).await?;
         }
+        while let Some(frame) = socket.recv().await {
+            frame?;
+        }
+        Ok::<(), axum::Error>(())
     };
     // Whoever does not answer in time has had its chance.
     let _ = timeout(CLOSE_TIMEOUT, closing).await;

@@ -211,6 +211,7 @@ impl NodeCore {
         self.outbox.command(worker, add);
         self.outbox.command(worker, permit);
         self.outbox.link(key, &session.token, LinkState::Connected);
+        tracing::debug!(channel = %key.channel, user = %key.user, "a voice session begins");
         self.members.insert(session.member, key);
         if let Some(worker) = self.workers.get_mut(worker.0) {
             worker.members += 1;

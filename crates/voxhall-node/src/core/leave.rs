@@ -130,6 +130,7 @@ impl NodeCore {
     fn remove_session(&mut self, key: TicketKey) -> Option<Session> {
         let room = self.rooms.get_mut(&key.channel)?;
         let session = room.sessions.remove(&key.user)?;
+        tracing::debug!(channel = %key.channel, user = %key.user, "a voice session ends");
         self.members.remove(&session.member);
         self.outbox.command(
             room.worker,

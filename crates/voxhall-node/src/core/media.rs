@@ -7,13 +7,14 @@ use voxhall_sfu::{Command, PayloadTypes};
 use super::{ConnectionId, NodeCore, TicketKey, codecs, video, wants};
 
 impl NodeCore {
-    /// Op 5. One that names a foreign SSRC is ignored; one that names none speaks of the session's own.
+    /// Op 5. One that names a foreign SSRC is ignored; one that names none, or 0, speaks of the session's own.
     pub(super) fn speaking(&mut self, key: TicketKey, said: &Speaking) {
         let Some(room) = self.rooms.get_mut(&key.channel) else {
             return;
         };
+        let named = said.ssrc.filter(|ssrc| !ssrc.is_none());
         let own = room.sessions.get(&key.user).map(|session| session.ssrcs.audio);
-        if said.ssrc.is_none() || said.ssrc == own {
+        if named.is_none() || named == own {
             room.change(&mut self.outbox, key.user, |session| {
                 session.speaking = Some(said.speaking)
             });

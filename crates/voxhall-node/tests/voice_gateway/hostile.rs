@@ -9,7 +9,7 @@ use voxhall_node::core::{ConnectionId, Input};
 
 use crate::world::{ALICE, BOB, CAROL, OTHER_CHANNEL, World, identify, select, ticket};
 
-const ROUNDS: u64 = 3_000;
+const ROUNDS: u64 = 1_000;
 
 /// What a client could say, to be mutilated.
 fn seeds() -> Vec<String> {
