@@ -20,6 +20,9 @@ const KAISER_BETA: f64 = 8.0;
 /// The cut-off against the lower Nyquist limit; the slope fits above it.
 const CUT_OFF: f64 = 0.945;
 
+/// Weights that are applied side by side.
+const LANES: usize = 8;
+
 /// Converts interleaved stereo from one rate to 48 kHz, block by block.
 #[derive(Debug)]
 pub struct Resampler {
@@ -42,7 +45,7 @@ impl Resampler {
     pub fn new(rate: u32) -> Self {
         let rate = rate.max(1);
         let stretch = (f64::from(rate) / f64::from(SAMPLE_RATE)).max(1.0);
-        let half = (CROSSINGS * stretch).ceil() as usize;
+        let half = ((CROSSINGS * stretch).ceil() as usize).next_multiple_of(LANES / 2);
         let cut_off = CUT_OFF / stretch;
         let mut weights = Vec::with_capacity((PHASES + 1) * 2 * half);
         for phase in 0..=PHASES {
@@ -95,13 +98,19 @@ impl Resampler {
         let rows = &self.weights[phase * taps..(phase + 2) * taps];
         let (row, next) = rows.split_at(taps);
         let window = &self.input[(self.at + 1 - self.half) * CHANNELS..];
-        let mut sum = [0.0; CHANNELS];
-        for ((pair, weight), next) in window.chunks_exact(CHANNELS).zip(row).zip(next) {
-            let weight = weight + (next - weight) * mix;
-            sum[0] += pair[0] * weight;
-            sum[1] += pair[1] * weight;
+        // Sums that do not wait for each other, so that the compiler can compute them side by side.
+        let mut sums = [0.0; LANES * CHANNELS];
+        let inputs = window.as_chunks::<{ LANES * CHANNELS }>().0;
+        let weights = row.as_chunks::<LANES>().0.iter().zip(next.as_chunks::<LANES>().0);
+        for (input, (row, next)) in inputs.iter().zip(weights) {
+            for lane in 0..LANES {
+                let weight = row[lane] + (next[lane] - row[lane]) * mix;
+                sums[2 * lane] += input[2 * lane] * weight;
+                sums[2 * lane + 1] += input[2 * lane + 1] * weight;
+            }
         }
-        sum
+        let side = |first: usize| sums.iter().skip(first).step_by(CHANNELS).sum();
+        [side(0), side(1)]
     }
 }
 
