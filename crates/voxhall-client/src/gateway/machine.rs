@@ -376,18 +376,18 @@ impl GatewayMachine {
 
     fn dispatch(&mut self, now: Instant, seq: u64, event: Event) {
         self.seq = Some(self.seq.map_or(seq, |last| last.max(seq)));
-        match &event {
-            Event::Ready(ready) => {
-                self.session = Some(Session {
-                    id: ready.session_id.clone(),
-                    resume_url: ready.resume_gateway_url.clone(),
-                });
-                self.logged_in();
-            }
-            Event::Resumed(_) => self.logged_in(),
-            _ => {}
+        if let Event::Ready(ready) = &event {
+            self.session = Some(Session {
+                id: ready.session_id.clone(),
+                resume_url: ready.resume_gateway_url.clone(),
+            });
         }
+        let logs_in = matches!(event, Event::Ready(_) | Event::Resumed(_));
+        // Whoever waits for the state finds that the event was told already.
         self.outputs.push_back(GatewayOutput::Event(Box::new(event)));
+        if logs_in {
+            self.logged_in();
+        }
         self.flush(now);
     }
 
