@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Number, Value};
+use serde_json::Value;
 
 use super::{Capabilities, Intents, StreamKey};
 use crate::ids::{ChannelId, GuildId, UserId};
@@ -87,9 +87,9 @@ impl Identify {
 /// Op 3: status and activities.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct PresenceUpdate {
-    /// Unix milliseconds since when idle.
+    /// Unix milliseconds since when idle. Kept as it came: serenity sends an object of seconds and nanoseconds.
     #[serde(default)]
-    pub since: Option<Number>,
+    pub since: Option<Value>,
     /// What the account is doing.
     #[serde(default)]
     pub activities: Option<Vec<Value>>,
