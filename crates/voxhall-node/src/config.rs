@@ -100,8 +100,6 @@ pub struct Limits {
     pub replay_messages: usize,
     /// Messages a client may send in 60 s, heartbeats not counted (4021).
     pub messages_per_minute: u32,
-    /// The largest frame a client may send, in bytes (4002).
-    pub frame_bytes: usize,
     /// How many SSRCs one receiver may list in Media Sink Wants (4020).
     pub listed_wants: usize,
     /// How many simulcast layers one client may offer in Identify; further ones get no SSRC.
@@ -120,10 +118,66 @@ impl Default for Limits {
             leave_grace: Duration::from_secs(1),
             replay_messages: 1024,
             messages_per_minute: 120,
-            frame_bytes: 64 * 1024,
             listed_wants: 1024,
             streams: 4,
             queued_frames: 16_384,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config() -> NodeConfig {
+        NodeConfig::new(NodeId("a".into()), "voice.test")
+    }
+
+    #[test]
+    fn what_cannot_work_is_refused_with_advice() {
+        assert!(config().check().is_ok());
+        let refused = [
+            (
+                NodeConfig {
+                    media_addresses: Vec::new(),
+                    ..config()
+                },
+                "--media-address",
+            ),
+            (
+                NodeConfig {
+                    workers: 0,
+                    ..config()
+                },
+                "--workers",
+            ),
+            (
+                NodeConfig {
+                    media_port: 65_535,
+                    workers: 2,
+                    ..config()
+                },
+                "--media-port",
+            ),
+        ];
+        for (config, advice) in refused {
+            let error = config.check().unwrap_err().to_string();
+            assert!(error.contains(advice), "{error}");
+        }
+    }
+
+    #[test]
+    fn workers_take_ports_in_a_row_or_any() {
+        let fixed = NodeConfig {
+            media_port: 50_000,
+            workers: 3,
+            ..config()
+        };
+        assert!(fixed.check().is_ok());
+        assert_eq!(
+            (0..3).map(|index| fixed.worker_port(index)).collect::<Vec<_>>(),
+            [50_000, 50_001, 50_002]
+        );
+        assert_eq!(config().worker_port(2), 0);
     }
 }

@@ -9,7 +9,7 @@ use axum::response::Response;
 use futures_util::SinkExt;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
-use voxhall_protocol::voice::{VoiceCloseCode, WireFrame};
+use voxhall_protocol::voice::{MAX_CLIENT_FRAME, VoiceCloseCode, WireFrame};
 
 use crate::shared::{OpenSocket, Shared, ToSocket};
 
@@ -20,7 +20,7 @@ const READ_BUFFER: usize = 2048;
 const WRITE_BUFFER: usize = 2048;
 /// The largest frame that is read at all. Larger than what the gateway takes, so that a client that sends too much
 /// is told so (4002) instead of being cut off.
-const LARGEST_READ: usize = 256 * 1024;
+const LARGEST_READ: usize = 4 * MAX_CLIENT_FRAME;
 /// How long a client may take to accept what is written to it.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a client may take to answer a close frame.

@@ -73,20 +73,13 @@ impl NodeCore {
         else {
             return;
         };
-        if text.len() > self.settings.limits.frame_bytes {
-            return self.fail(connection, VoiceCloseCode::DecodeFailed, "the frame is too long");
-        }
         self.frame(now, connection, decode_client_text(version, text));
     }
 
     pub(super) fn binary(&mut self, now: Instant, connection: ConnectionId, bytes: &[u8]) {
-        if !self.connections.contains_key(&connection) {
-            return;
+        if self.connections.contains_key(&connection) {
+            self.frame(now, connection, decode_client_binary(bytes));
         }
-        if bytes.len() > self.settings.limits.frame_bytes {
-            return self.fail(connection, VoiceCloseCode::DecodeFailed, "the frame is too long");
-        }
-        self.frame(now, connection, decode_client_binary(bytes));
     }
 
     pub(super) fn closed(&mut self, now: Instant, connection: ConnectionId, goodbye: bool) {

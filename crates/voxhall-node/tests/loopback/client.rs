@@ -112,11 +112,13 @@ impl Client {
     /// The code the server closes with.
     pub async fn close_code(&mut self) -> Option<u16> {
         let closed = timeout(PATIENCE, async {
+            let mut code = None;
             loop {
                 match self.socket.next().await {
-                    Some(Ok(Message::Close(frame))) => return frame.map(|frame| frame.code.into()),
+                    Some(Ok(Message::Close(frame))) => code = frame.map(|frame| frame.code.into()),
                     Some(Ok(_)) => {}
-                    Some(Err(_)) | None => return None,
+                    // Read to the end, so that the close frame is answered.
+                    Some(Err(_)) | None => return code,
                 }
             }
         });

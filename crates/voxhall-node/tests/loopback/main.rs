@@ -31,8 +31,11 @@ struct House {
 
 impl House {
     async fn open() -> Self {
+        Self::open_with(config()).await
+    }
+
+    async fn open_with(config: NodeConfig) -> Self {
         let board = Arc::new(MemorySwitchboard::new());
-        let config = NodeConfig::new(node_id(), "127.0.0.1");
         let node = Node::start(config, board.clone()).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -55,6 +58,10 @@ impl House {
             .await;
         Client::open(self.address, version).await
     }
+}
+
+fn config() -> NodeConfig {
+    NodeConfig::new(node_id(), "127.0.0.1")
 }
 
 fn node_id() -> NodeId {
@@ -201,4 +208,87 @@ async fn draining_tells_every_client_and_cleans_the_switchboard() {
     assert!(house.board.list("node.").await.unwrap().is_empty());
     assert!(house.board.list("link.").await.unwrap().is_empty());
     assert_eq!(house.node.stats().sessions, 0);
+}
+
+#[tokio::test]
+async fn a_client_that_takes_too_little_is_cut_off_but_can_resume() {
+    let mut config = config();
+    config.limits.queued_frames = 3;
+    let house = House::open_with(config).await;
+    let mut bob = house.invite(BOB, 8).await;
+    bob.handshake(identify(BOB)).await;
+    let mut links = house
+        .board
+        .watch(&key::link(&node_id(), CHANNEL, ALICE))
+        .await
+        .unwrap();
+    let mut alice = house.invite(ALICE, 8).await;
+    // Op 4 and the roster are five frames at once.
+    alice.handshake(identify(ALICE)).await;
+    assert_eq!(alice.close_code().await, Some(4015));
+    let mut state = None;
+    while state != Some(LinkState::Detached) {
+        if let Some(Change::Put(entry)) = links.next().await {
+            state = Some(LinkRecord::decode(&entry.key, &entry.value).unwrap().state);
+        }
+    }
+    assert_eq!(house.node.stats().sessions, 2);
+}
+
+#[tokio::test]
+async fn a_media_port_that_is_taken_is_named() {
+    let taken = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let config = NodeConfig {
+        media_port: port,
+        ..config()
+    };
+    let error = Node::start(config, Arc::new(MemorySwitchboard::new()))
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains(&port.to_string()) && error.contains("--media-port"),
+        "{error}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_registration_is_renewed_as_long_as_the_node_lives() {
+    let board = Arc::new(MemorySwitchboard::new());
+    let node = Node::start(config(), board.clone()).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert!(board.get(&key::node(&node_id())).await.unwrap().is_some());
+    drop(node);
+    tokio::time::sleep(Duration::from_secs(7)).await;
+    assert!(board.get(&key::node(&node_id())).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn links_of_an_earlier_process_are_told_to_be_gone() {
+    let board = Arc::new(MemorySwitchboard::new());
+    let stale = LinkRecord {
+        token: "old".into(),
+        state: LinkState::Connected,
+    };
+    let key = key::link(&node_id(), CHANNEL, ALICE);
+    board
+        .put(&key, Bytes::from(stale.encode()), Expect::Any, None)
+        .await
+        .unwrap();
+    let mut links = board.watch(&key).await.unwrap();
+    let _node = Node::start(config(), board.clone()).await.unwrap();
+    let mut states = Vec::new();
+    loop {
+        match links.next().await.unwrap() {
+            Change::Put(entry) => states.push(LinkRecord::decode(&entry.key, &entry.value).unwrap()),
+            Change::Delete { .. } => break,
+            Change::SnapshotEnd => {}
+        }
+    }
+    let gone = LinkRecord {
+        state: LinkState::Gone,
+        ..stale.clone()
+    };
+    assert_eq!(states, [stale, gone]);
 }
