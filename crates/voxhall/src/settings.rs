@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Result, bail, ensure};
 
@@ -20,6 +21,8 @@ pub struct Settings {
     pub media_addresses: Vec<IpAddr>,
     /// Threads that forward media.
     pub workers: usize,
+    /// How long a lost session waits to be resumed, on the main Gateway and on the voice gateway.
+    pub resume_window: Duration,
     /// The host name of main Gateway and REST.
     pub public_host: Option<String>,
     /// The host name of the voice gateway.
@@ -127,6 +130,7 @@ mod tests {
             media_port: 0,
             media_addresses: vec![media.parse().unwrap()],
             workers: 1,
+            resume_window: Duration::from_secs(60),
             public_host: None,
             voice_host: None,
             tls: None,

@@ -198,7 +198,12 @@ fn absolute(folder: &std::path::Path) -> Result<PathBuf> {
 }
 
 fn node_config(settings: &Settings, doors: &Doors) -> NodeConfig {
+    let limits = voxhall_node::Limits {
+        resume_window: settings.resume_window,
+        ..voxhall_node::Limits::default()
+    };
     NodeConfig {
+        limits,
         region: dev::REGION.to_owned(),
         media_addresses: settings.media_addresses.clone(),
         media_bind: settings.media_bind(),
@@ -211,6 +216,11 @@ fn node_config(settings: &Settings, doors: &Doors) -> NodeConfig {
 }
 
 fn control_config(settings: &Settings, doors: &Doors, admin_token: &Token) -> ControlConfig {
+    let limits = if settings.dev {
+        voxhall_control::Limits::dev()
+    } else {
+        voxhall_control::Limits::default()
+    };
     ControlConfig {
         // Without a name of its own, each client is told the host it already reached.
         public_api: settings
@@ -221,10 +231,9 @@ fn control_config(settings: &Settings, doors: &Doors, admin_token: &Token) -> Co
             id: dev::REGION.to_owned(),
             name: "Rotterdam".to_owned(),
         }],
-        limits: if settings.dev {
-            voxhall_control::Limits::dev()
-        } else {
-            voxhall_control::Limits::default()
+        limits: voxhall_control::Limits {
+            resume_window: settings.resume_window,
+            ..limits
         },
         dev: settings.dev,
         admin_token: Some(admin_token.clone()),

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Result, bail};
 
@@ -48,6 +49,10 @@ pub struct Args {
     /// Threads that forward media [default: one per core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     workers: Option<u16>,
+
+    /// How long a client that vanished may come back before everyone is told that it left
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    resume_window: u64,
 
     /// The host name clients are told for main Gateway and REST
     #[arg(long, value_name = "NAME")]
@@ -101,6 +106,7 @@ impl Args {
             media_port: self.media_port,
             media_addresses: self.media_addresses.clone(),
             workers: self.workers.map_or(cores, usize::from),
+            resume_window: Duration::from_secs(self.resume_window),
             public_host: self.public_host.clone(),
             voice_host: self.voice_host.clone(),
             tls: self.tls_cert.clone().zip(self.tls_key.clone()),
