@@ -133,6 +133,9 @@ pub enum Error {
         "the media engine cannot get what it needs from the system: {0}; look at the limit of open files"
     )]
     System(#[source] io::Error),
+    /// The track's packets pass through untouched.
+    #[error("the volume of this track is fixed; begin it with `play_adjustable`")]
+    FixedVolume,
     /// What was to be played cannot be.
     #[error(transparent)]
     Media(#[from] voxhall_media::Error),

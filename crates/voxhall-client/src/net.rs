@@ -27,8 +27,8 @@ pub const DIAL_TIMEOUT: Duration = Duration::from_secs(10);
 /// Read and write buffers of a WebSocket: one control message, not a stream of data.
 const SOCKET_BUFFER: usize = 2048;
 
-/// An open WebSocket, with or without TLS.
-pub(crate) type WebSocket = WebSocketStream<Stream>;
+/// An open WebSocket, with or without TLS; boxed, because it is large and handed around.
+pub(crate) type WebSocket = Box<WebSocketStream<Stream>>;
 
 /// Opens TCP and, for a secure address, TLS.
 pub(crate) async fn connect(address: &Address, tls: &Arc<rustls::ClientConfig>) -> Result<Stream, Error> {
@@ -68,7 +68,7 @@ pub(crate) async fn open_websocket(
         let opened =
             tokio_tungstenite::client_async_with_config(address.to_string(), stream, Some(config)).await;
         opened
-            .map(|(socket, _)| socket)
+            .map(|(socket, _)| Box::new(socket))
             .map_err(|error| upgrade_error(address, error))
     };
     match tokio::time::timeout(DIAL_TIMEOUT, upgrade).await {

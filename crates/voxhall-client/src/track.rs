@@ -4,6 +4,8 @@
 //! takes frames out of it. Neither a task nor a channel is involved while a track plays.
 
 mod player;
+#[cfg(feature = "opus-codec")]
+mod volume;
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -16,6 +18,8 @@ use tokio::sync::watch;
 use voxhall_media::source::{AudioFrame, AudioSource};
 
 pub(crate) use player::{Player, Taken};
+#[cfg(feature = "opus-codec")]
+pub(crate) use volume::{Adjustable, Knob};
 
 /// How far a source is read ahead, in samples per channel at 48 kHz: 300 ms. It bounds how late a change of volume is.
 const READ_AHEAD: u64 = 48 * 300;
@@ -50,9 +54,19 @@ impl TrackState {
 #[derive(Clone)]
 pub struct TrackHandle {
     pub(crate) track: Arc<Track>,
+    #[cfg(feature = "opus-codec")]
+    pub(crate) knob: Option<Knob>,
 }
 
 impl TrackHandle {
+    pub(crate) fn new(track: Arc<Track>) -> Self {
+        Self {
+            track,
+            #[cfg(feature = "opus-codec")]
+            knob: None,
+        }
+    }
+
     /// Holds the track. Five silence frames end the talk spurt; the position is kept.
     pub fn pause(&self) {
         self.track.set_paused(true);
@@ -66,6 +80,17 @@ impl TrackHandle {
     /// Ends the track for good.
     pub fn stop(&self) {
         self.track.end(TrackState::Stopped);
+    }
+
+    /// Plays it louder or softer from now on; what is read ahead, up to 300 ms, is not changed.
+    ///
+    /// # Errors
+    /// [`crate::Error::FixedVolume`] if the track was not begun with `play_adjustable`.
+    #[cfg(feature = "opus-codec")]
+    pub fn set_volume(&self, volume: voxhall_media::pcm::Volume) -> Result<(), crate::Error> {
+        let knob = self.knob.as_ref().ok_or(crate::Error::FixedVolume)?;
+        *knob.lock() = volume;
+        Ok(())
     }
 
     /// Where it stands now.

@@ -317,6 +317,23 @@ impl VoiceConnection {
         handle
     }
 
+    /// Plays `source` now, at a volume that can be changed while it plays. At full volume packets pass through
+    /// untouched; otherwise they are decoded and encoded again, on a thread of the media engine.
+    ///
+    /// # Errors
+    /// [`Error::Media`] if the codec cannot be set up.
+    #[cfg(feature = "opus-codec")]
+    pub fn play_adjustable(
+        &self,
+        source: impl AudioSource + 'static,
+        volume: voxhall_media::pcm::Volume,
+    ) -> Result<TrackHandle, Error> {
+        let (source, knob) = crate::track::Adjustable::new(source, volume)?;
+        let mut handle = self.play(source);
+        handle.knob = Some(knob);
+        Ok(handle)
+    }
+
     /// Plays `source` after what plays and waits already.
     pub fn enqueue(&self, source: impl AudioSource + 'static) -> TrackHandle {
         let handle = self.track(Box::new(source));
@@ -389,7 +406,7 @@ impl VoiceConnection {
         let events = Arc::clone(&self.shared.link.events);
         let track = Track::new(source, Box::new(move || events.player_changed()));
         self.shared.config.engine.feed(&track);
-        TrackHandle { track }
+        TrackHandle::new(track)
     }
 
     fn end_reason(&self) -> Reason {

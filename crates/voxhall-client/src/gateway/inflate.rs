@@ -94,7 +94,7 @@ mod tests {
         let mut sender = Compress::new(Compression::default(), true);
         let mut inflate = Inflate::new();
         let messages = [
-            b"{\"op\":10}".repeat(1),
+            b"{\"op\":10}".to_vec(),
             b"{\"op\":0}".repeat(20_000),
             b"{\"op\":11}".to_vec(),
         ];

@@ -125,9 +125,7 @@ mod tests {
 
     fn track(left: u32, fails: bool) -> (Arc<Track>, TrackHandle) {
         let track = Track::new(Box::new(Frames { left, fails }), Box::new(|| {}));
-        let handle = TrackHandle {
-            track: Arc::clone(&track),
-        };
+        let handle = TrackHandle::new(Arc::clone(&track));
         (track, handle)
     }
 
