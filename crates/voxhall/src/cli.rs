@@ -1,12 +1,21 @@
 //! The command line: one module per command.
 
+mod account;
+mod call;
+mod doctor;
+mod guild;
+mod join;
+mod play;
+mod record;
 mod serve;
-
-use std::process::ExitCode;
+mod session;
+mod token;
+mod user;
 
 use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
+
 
 /// Voice and video that speak the Discord voice protocol: the server, and a client for the terminal.
 #[derive(Debug, Parser)]
@@ -26,13 +35,23 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Serve(serve::Args),
+    Join(join::Args),
+    Play(play::Args),
+    Record(record::Args),
+    Call(call::Args),
+    User(user::Args),
+    Guild(guild::Args),
+    Token(token::Args),
+    Doctor(doctor::Args),
 }
 
 impl Cli {
     /// Runs the command to its end.
-    pub fn run(self) -> Result<ExitCode> {
+    pub fn run(self) -> Result<()> {
         let default_level = match &self.command {
             Command::Serve(_) => "info",
+            // The others speak for themselves.
+            _ => "error",
         };
         start_log(self.log.as_deref().unwrap_or(default_level))?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -47,11 +66,18 @@ impl Cli {
 }
 
 impl Command {
-    async fn run(self) -> Result<ExitCode> {
+    async fn run(self) -> Result<()> {
         match self {
             Self::Serve(args) => args.run().await,
+            Self::Join(args) => args.run().await,
+            Self::Play(args) => args.run().await,
+            Self::Record(args) => args.run().await,
+            Self::Call(args) => args.run().await,
+            Self::User(args) => args.run().await,
+            Self::Guild(args) => args.run().await,
+            Self::Token(args) => args.run().await,
+            Self::Doctor(args) => args.run().await,
         }
-        .map(|()| ExitCode::SUCCESS)
     }
 }
 

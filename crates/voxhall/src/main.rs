@@ -1,6 +1,11 @@
 //! The voxhall program: configuration, wiring and command line.
 
+mod admin;
 mod cli;
+mod demo;
+mod http;
+mod progress;
+mod recording;
 mod settings;
 mod state;
 mod stop;
@@ -12,7 +17,7 @@ use clap::Parser as _;
 
 fn main() -> ExitCode {
     match cli::Cli::parse().run() {
-        Ok(code) => code,
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("voxhall: {}", sentence(&error));
             ExitCode::FAILURE

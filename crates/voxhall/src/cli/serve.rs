@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 
+use crate::demo;
 use crate::settings::Settings;
 use crate::state::DEFAULT_FOLDER;
 use crate::stop::StopSignals;
@@ -88,8 +89,15 @@ impl Args {
             started = Server::start(&settings) => started?,
             () = signals.received() => return Ok(()),
         };
+        let demo = server.world.as_ref().filter(|_| self.demo).and_then(|world| {
+            let channel = world.voice_channels.last()?;
+            Some(demo::start(&server.file, world.guild_id, *channel))
+        });
         print!("{}", welcome(&server, &settings));
         signals.received().await;
+        if let Some(demo) = demo {
+            demo.abort();
+        }
         println!("Stopping: telling every session. Ask again to stop at once.");
         tokio::select! {
             () = server.stop() => Ok(()),

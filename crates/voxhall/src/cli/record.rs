@@ -1,0 +1,156 @@
+//! `voxhall record`: write down what is heard in a channel.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use voxhall_client::{OpusPacket, Subscription, VoiceConnection};
+use voxhall_protocol::ids::{ChannelId, UserId};
+
+use super::account::{Account, AccountArgs, Fallback};
+use super::session::Session;
+use crate::progress::{Progress, clock};
+use crate::recording::{Recording, Target};
+
+/// Packets that may wait to be written: ten seconds of twenty people.
+pub const PACKETS: usize = 10_000;
+/// How often what is ready is written out.
+const FLUSH: Duration = Duration::from_secs(1);
+
+/// Record a voice channel: everyone in one WAV file, or each person's Opus packets untouched
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  voxhall record heard.wav --seconds 10               everyone, mixed
+  voxhall record heard.opus --user minstrel           one person's packets, as they were sent
+  voxhall record heard --channel 966416163309518878   a folder with one such file for each person")]
+pub struct Args {
+    /// NAME.wav for a mix, NAME.opus for one person, any other name for a folder with a file for each
+    #[arg(value_name = "OUT")]
+    out: PathBuf,
+
+    /// Record this person only, by id or by the name in dev.json; may be repeated
+    #[arg(long = "user", value_name = "USER")]
+    users: Vec<String>,
+
+    /// Stop after this many seconds [default: when asked to]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    seconds: Option<u64>,
+
+    /// The voice channel [default: the first of dev.json]
+    #[arg(long, value_name = "ID")]
+    channel: Option<ChannelId>,
+
+    #[command(flatten)]
+    account: AccountArgs,
+}
+
+impl Args {
+    /// Records until the time is over or the person asks to stop; the files are whole in any case.
+    pub async fn run(self) -> Result<()> {
+        let account = self.account.resolve(Fallback::Bot(1))?;
+        let channel = account.voice_channel(self.channel)?;
+        let only = account.users_named(&self.users)?;
+        let Some(mut session) = Session::log_in(&account).await? else {
+            return Ok(());
+        };
+        let Some(connection) = session.join(&account, channel).await? else {
+            return Ok(());
+        };
+        let job = Job {
+            packets: connection.packets(PACKETS),
+            out: &self.out,
+            only,
+            time: self.seconds.map(Duration::from_secs),
+        };
+        let outcome = job.run(&mut session, &connection, std::future::pending()).await;
+        session.leave(&connection).await;
+        outcome
+    }
+}
+
+/// A recording that is to be made.
+pub struct Job<'a> {
+    /// What is heard, from the moment this was asked for.
+    pub packets: Subscription<OpusPacket>,
+    /// What to write.
+    pub out: &'a Path,
+    /// Whom to record; empty means everyone.
+    pub only: HashSet<UserId>,
+    /// For how long; `None` until something else ends it.
+    pub time: Option<Duration>,
+}
+
+impl Job<'_> {
+    /// Records until the time or `until` is over, the person asks to stop, or the connection ends. What was heard
+    /// until then is closed whole, whatever ended it.
+    pub async fn run(
+        mut self,
+        session: &mut Session,
+        connection: &VoiceConnection,
+        until: impl Future<Output = Result<()>>,
+    ) -> Result<()> {
+        let only = std::mem::take(&mut self.only);
+        let mut recording = Recording::begin(Target::of(self.out), only, Instant::now())?;
+        let writing = async {
+            tokio::select! {
+                written = self.write(&mut recording) => written,
+                over = until => over,
+            }
+        };
+        let ended = session.during(connection, writing).await;
+        let (now, summary) = (Instant::now(), recording.progress());
+        let length = clock(recording.length(now));
+        for file in recording.finish(now)? {
+            println!("{} ({length})", file.display());
+        }
+        eprintln!("recorded {summary}");
+        ended.map(drop)
+    }
+
+    async fn write(&mut self, recording: &mut Recording) -> Result<()> {
+        let mut progress = Progress::new(Instant::now());
+        let mut flush = tokio::time::interval(FLUSH);
+        let mut over = std::pin::pin!(tokio::time::sleep(self.time.unwrap_or(Duration::MAX)));
+        loop {
+            tokio::select! {
+                () = over.as_mut() => return Ok(()),
+                packet = self.packets.recv() => match packet {
+                    Some(packet) => recording.push(packet)?,
+                    None => bail!("the connection has ended"),
+                },
+                _ = flush.tick() => {
+                    let now = Instant::now();
+                    recording.flush(now)?;
+                    let lost = match self.packets.missed() {
+                        0 => String::new(),
+                        missed => format!(", {missed} lost because this machine is too slow"),
+                    };
+                    let length = clock(recording.length(now));
+                    progress.show(now, &format!("{length}  {}{lost}", recording.progress()));
+                }
+            }
+        }
+    }
+}
+
+impl Account {
+    /// The users with these ids or names.
+    pub fn users_named(&self, names: &[String]) -> Result<HashSet<UserId>> {
+        names.iter().map(|name| self.user_named(name)).collect()
+    }
+
+    /// The user with this id or name.
+    pub fn user_named(&self, name: &str) -> Result<UserId> {
+        if let Ok(id) = name.parse() {
+            return Ok(id);
+        }
+        let accounts = self.dev.iter().flat_map(|dev| dev.users.iter().chain(&dev.bots));
+        let named = accounts
+            .into_iter()
+            .find(|account| account.name.eq_ignore_ascii_case(name));
+        named
+            .map(|account| account.id)
+            .with_context(|| format!("nobody named {name:?} is known here; give the user's id"))
+    }
+}
