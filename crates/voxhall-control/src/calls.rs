@@ -56,7 +56,16 @@ pub(crate) struct Reaction {
     /// What to tell.
     pub(crate) dispatches: Vec<Dispatch>,
     /// Calls that may need another node or new rights to connect.
-    pub(crate) repairs: Vec<ChannelId>,
+    pub(crate) repairs: Vec<Repair>,
+}
+
+/// A call that may need another node, or new rights to connect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Repair {
+    /// Its room.
+    pub(crate) channel: ChannelId,
+    /// The node that was lost.
+    pub(crate) lost: Option<NodeId>,
 }
 
 impl Calls {
@@ -214,24 +223,29 @@ impl Calls {
 }
 
 /// Which calls a change may have broken.
-fn repairs(transition: &Transition, view: &LiveView) -> Vec<ChannelId> {
-    let on = |node: &NodeId| {
-        view.calls()
-            .filter(|call| call.node == *node)
-            .map(|call| call.channel_id)
+fn repairs(transition: &Transition, view: &LiveView) -> Vec<Repair> {
+    let calls = |broken: &dyn Fn(&NodeId) -> bool, lost: Option<&NodeId>| {
+        let calls = view.calls().filter(|call| broken(&call.node));
+        calls
+            .map(|call| Repair {
+                channel: call.channel_id,
+                lost: lost.cloned(),
+            })
             .collect()
     };
     match transition {
-        Transition::Node { id, after: None, .. } => on(id),
-        Transition::Node { before: None, .. } => {
-            let homeless = view.calls().filter(|call| view.node(&call.node).is_none());
-            homeless.map(|call| call.channel_id).collect()
+        Transition::Node { id, after: None, .. } => calls(&|node| node == id, Some(id)),
+        Transition::Node { id, before: None, .. } => {
+            calls(&|node| node == id || view.node(node).is_none(), None)
         }
         Transition::Call {
             before: Some(before),
             after: Some(after),
         } if before.node != after.node => {
-            vec![after.channel_id]
+            vec![Repair {
+                channel: after.channel_id,
+                lost: None,
+            }]
         }
         _ => Vec::new(),
     }

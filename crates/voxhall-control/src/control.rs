@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
-use voxhall_protocol::ids::ChannelId;
 use voxhall_switchboard::{Change, Switchboard, Watch};
 
 use crate::calls::timers::Timer;
-use crate::calls::{Calls, Reaction};
+use crate::calls::{Calls, Reaction, Repair};
 use crate::directory::{Directory, User};
 use crate::gateway::hub::Hub;
 use crate::gateway::login::IdentifyGate;
@@ -100,7 +99,7 @@ impl Core {
     }
 
     /// Turns changes into events, one after the other.
-    async fn tell_changes(self: Arc<Self>, mut changes: Watch, repairs: mpsc::UnboundedSender<ChannelId>) {
+    async fn tell_changes(self: Arc<Self>, mut changes: Watch, repairs: mpsc::UnboundedSender<Repair>) {
         while let Some(change) = changes.next().await {
             let Reaction {
                 dispatches,
@@ -109,9 +108,9 @@ impl Core {
             for dispatch in dispatches {
                 self.hub.deliver(&self.directory.read(), dispatch);
             }
-            for channel in broken {
+            for repair in broken {
                 // The receiver lives as long as this task does.
-                let _ = repairs.send(channel);
+                let _ = repairs.send(repair);
             }
             self.calls.applied(&change);
         }
@@ -119,14 +118,14 @@ impl Core {
     }
 
     /// Brings calls back that lost their node.
-    async fn repair(self: Arc<Self>, mut broken: mpsc::UnboundedReceiver<ChannelId>) {
-        while let Some(channel) = broken.recv().await {
-            match self.calls.act(|facts| facts.repair(channel)).await {
-                Ok(true) => {}
-                Ok(false) => {
-                    tracing::warn!(%channel, "no media node takes this call; its people wait for one")
-                }
-                Err(error) => tracing::error!(%error, %channel, "a call cannot be brought to another node"),
+    async fn repair(self: Arc<Self>, mut broken: mpsc::UnboundedReceiver<Repair>) {
+        while let Some(Repair { channel, lost }) = broken.recv().await {
+            if let Err(error) = self.calls.act(|facts| facts.repair(channel, lost.as_ref())).await {
+                tracing::error!(%error, %channel, "a call cannot be brought to another node");
+            }
+            let call = self.calls.view().call(channel).map(|call| call.node.clone());
+            if call.is_some_and(|node| self.calls.view().node(&node).is_none()) {
+                tracing::warn!(%channel, "no media node takes this call; its people wait for one");
             }
         }
     }

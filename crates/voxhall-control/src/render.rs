@@ -41,6 +41,13 @@ pub(crate) fn user_by_id(world: &World, id: UserId) -> model::User {
         .map_or_else(|| model::User::new(id, "deleted", false), user)
 }
 
+/// An account as messages show it: with the decoration of its picture, which nobody has here.
+pub(crate) fn user_in_message(world: &World, id: UserId) -> model::User {
+    let mut user = user_by_id(world, id);
+    user.extra.insert("avatar_decoration", Value::Null);
+    user
+}
+
 /// A member; `None` if the account is gone.
 pub(crate) fn member(world: &World, member: &Member) -> Option<model::Member> {
     let joined_at = Timestamp::from_unix_ms(member.joined_at_ms);

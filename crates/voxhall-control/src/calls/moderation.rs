@@ -1,6 +1,6 @@
 //! What moderators, callers, timers and lost nodes do to calls.
 
-use voxhall_live::{CallRecord, TicketEnd, TicketRecord, VoiceRecord, key};
+use voxhall_live::{CallRecord, NodeId, TicketEnd, TicketRecord, VoiceRecord, key};
 use voxhall_protocol::ids::{ChannelId, UserId};
 use voxhall_protocol::model::Permissions;
 
@@ -127,42 +127,64 @@ impl Facts<'_> {
         Some(())
     }
 
-    /// Brings a call whose node is gone to another one, and gives everybody in it a right to connect there.
-    pub(crate) fn repair(self, channel: ChannelId) -> Option<Plan> {
+    /// Brings a call whose node is gone to another one, and gives everybody in it a right to connect there. As long
+    /// as no node takes it, nobody has such a right.
+    ///
+    /// `lost` is a node that was gone and may be back: what it knew of its members is gone for good.
+    pub(crate) fn repair(self, channel: ChannelId, lost: Option<&NodeId>) -> Option<Plan> {
         let call = self.view.call(channel)?;
+        let is_lost = |node: &NodeId| lost == Some(node) || self.view.node(node).is_none();
         let mut plan = Plan::new();
-        let mut placed = call.clone();
-        if self.view.node(&call.node).is_none() {
-            let region = self
-                .world
-                .guild_channel(channel)
-                .and_then(|(_, it)| it.rtc_region.as_deref());
-            // The region the call was in is as good a wish as any.
-            let preferred = [call.region.clone()];
-            let (node, registered) = placement::choose(
-                self.view,
-                Wish {
-                    region,
-                    preferred: &preferred,
-                },
-            )?;
-            placed.node = node.clone();
-            placed.endpoint = registered.endpoint.clone();
-            placed.region = registered.region.clone();
+        for ((node, _, user), _) in self
+            .view
+            .tickets_of_room(channel)
+            .filter(|((node, ..), _)| is_lost(node))
+        {
+            plan.delete(self.view, key::ticket(node, channel, *user));
+        }
+        let Some(placed) = self.replaced(call) else {
+            return Some(plan);
+        };
+        if placed != *call {
             plan.put(self.view, key::call(channel), &placed);
         }
-        for ((node, _, user), _) in self.view.tickets_of_room(channel) {
-            if self.view.node(node).is_none() {
-                plan.delete(self.view, key::ticket(node, channel, *user));
-            }
-        }
         for record in self.view.room(channel) {
-            if self.view.ticket(&placed.node, channel, record.user_id).is_none() {
+            let ticket = self.view.ticket(&placed.node, channel, record.user_id);
+            if ticket.is_none() || is_lost(&placed.node) {
                 let key = key::ticket(&placed.node, channel, record.user_id);
                 plan.put(self.view, key, &self.ticket(record, &placed)?);
             }
         }
         Some(plan)
+    }
+
+    /// A call as it must stand: where it was if that node lives, else elsewhere; `None` if no node takes it.
+    fn replaced(self, call: &CallRecord) -> Option<CallRecord> {
+        let (node, registered) = match self.view.node(&call.node) {
+            Some(registered) => (&call.node, registered),
+            None => {
+                let channel = self
+                    .world
+                    .guild_channel(call.channel_id)
+                    .map(|(_, channel)| channel);
+                let region = channel.and_then(|channel| channel.rtc_region.as_deref());
+                // The region the call was in is as good a wish as any.
+                let preferred = [call.region.clone()];
+                placement::choose(
+                    self.view,
+                    Wish {
+                        region,
+                        preferred: &preferred,
+                    },
+                )?
+            }
+        };
+        Some(CallRecord {
+            node: node.clone(),
+            endpoint: registered.endpoint.clone(),
+            region: registered.region.clone(),
+            ..call.clone()
+        })
     }
 
     /// Gives a session that lost its voice server a new right to connect (op 5); `None` if its connection lives.

@@ -182,8 +182,8 @@ fn call_begun(call: &CallRecord, world: &World) -> Vec<Event> {
         ..Message::call(
             private.message_id,
             call.channel_id,
-            render::user_by_id(world, private.caller),
-            others.map(|user| render::user_by_id(world, *user)).collect(),
+            render::user_in_message(world, private.caller),
+            others.map(|user| render::user_in_message(world, *user)).collect(),
             Timestamp::from_unix_ms(private.message_id.created_at_ms()),
         )
     };

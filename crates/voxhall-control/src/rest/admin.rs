@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use axum::routing::{get, post, put};
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,7 @@ use voxhall_protocol::model::{self, ChannelKind};
 use voxhall_protocol::rest::ApiErrorCode;
 
 use super::caller::Operator;
-use super::reply::{Answer, Body, Done, Failure, Json, created};
+use super::reply::{Answer, Body, Done, Failure, Json, Named, created};
 use crate::Error;
 use crate::calls::reaction::{Audience, Dispatch};
 use crate::control::Core;
@@ -114,7 +114,7 @@ fn named(name: String) -> Answer<String> {
 async fn create_token(
     State(core): State<Arc<Core>>,
     _: Operator,
-    Path(user): Path<UserId>,
+    Named(user): Named<UserId>,
 ) -> Answer<Response> {
     let token = core.directory.create_token(user).await.map_err(failure)?;
     Ok(created(NewToken { token }))
@@ -123,7 +123,7 @@ async fn create_token(
 async fn revoke_tokens(
     State(core): State<Arc<Core>>,
     _: Operator,
-    Path(user): Path<UserId>,
+    Named(user): Named<UserId>,
 ) -> Answer<Json<Revoked>> {
     let revoked = core.directory.revoke_tokens(user).await.map_err(failure)?;
     Ok(Json(Revoked { revoked }))
@@ -164,7 +164,7 @@ async fn create_guild(
 async fn channels(
     State(core): State<Arc<Core>>,
     _: Operator,
-    Path(id): Path<GuildId>,
+    Named(id): Named<GuildId>,
 ) -> Answer<Json<Vec<model::Channel>>> {
     let world = core.directory.read();
     let guild = world
@@ -176,7 +176,7 @@ async fn channels(
 async fn create_channel(
     State(core): State<Arc<Core>>,
     _: Operator,
-    Path(guild): Path<GuildId>,
+    Named(guild): Named<GuildId>,
     Body(request): Body<ChannelRequest>,
 ) -> Answer<Response> {
     if request.kind.is_private() {
@@ -206,7 +206,7 @@ async fn create_channel(
 async fn add_member(
     State(core): State<Arc<Core>>,
     _: Operator,
-    Path((guild, user)): Path<(GuildId, UserId)>,
+    Named((guild, user)): Named<(GuildId, UserId)>,
 ) -> Answer<Done> {
     let known = core.directory.read().member(guild, user).is_some();
     core.directory.add_member(guild, user).await.map_err(failure)?;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::routing::{get, post, put};
 use voxhall_protocol::gateway::{ChannelNote, Event, Intents, MessageAck};
 use voxhall_protocol::ids::{ChannelId, MessageId, RoleId, UserId};
@@ -12,7 +12,7 @@ use voxhall_protocol::rest::{AckMessage, ApiErrorCode, PatchChannel, VoiceStatus
 use voxhall_protocol::{Extra, Nullable};
 
 use super::caller::Caller;
-use super::reply::{Answer, Body, Done, Failure, Json};
+use super::reply::{Answer, Body, Done, Failure, Json, Named};
 use crate::calls::reaction::{Audience, Dispatch};
 use crate::control::Core;
 use crate::directory::{Channel, Home, Overwrite, OverwriteTarget};
@@ -42,7 +42,7 @@ pub(super) fn api() -> Router<Arc<Core>> {
 async fn channel(
     State(core): State<Arc<Core>>,
     caller: Caller,
-    Path(id): Path<ChannelId>,
+    Named(id): Named<ChannelId>,
 ) -> Answer<Json<model::Channel>> {
     let world = core.directory.read();
     caller.sees(&world, id)?;
@@ -75,7 +75,7 @@ fn guild_channel(core: &Core, caller: &Caller, id: ChannelId) -> Answer<Channel>
 async fn edit(
     State(core): State<Arc<Core>>,
     caller: Caller,
-    Path(id): Path<ChannelId>,
+    Named(id): Named<ChannelId>,
     Body(request): Body<PatchChannel>,
 ) -> Answer<Json<model::Channel>> {
     let before = guild_channel(&core, &caller, id)?;
@@ -199,7 +199,7 @@ async fn follow(core: &Core, before: &Channel, after: &Channel) -> Answer<()> {
 async fn set_status(
     State(core): State<Arc<Core>>,
     caller: Caller,
-    Path(id): Path<ChannelId>,
+    Named(id): Named<ChannelId>,
     Body(request): Body<VoiceStatus>,
 ) -> Answer<Done> {
     let mut channel = guild_channel(&core, &caller, id)?;
@@ -249,7 +249,7 @@ async fn set_status(
 async fn acknowledge(
     State(core): State<Arc<Core>>,
     caller: Caller,
-    Path((channel_id, message_id)): Path<(ChannelId, MessageId)>,
+    Named((channel_id, message_id)): Named<(ChannelId, MessageId)>,
     _: Body<AckMessage>,
 ) -> Answer<Json<AckMessage>> {
     caller.person()?;

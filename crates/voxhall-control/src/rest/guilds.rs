@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::routing::get;
 use voxhall_protocol::ids::GuildId;
 use voxhall_protocol::model::{Channel, Guild, Role, VoiceRegion};
@@ -11,7 +11,7 @@ use voxhall_protocol::rest::ApiErrorCode;
 
 use super::caller::Caller;
 use super::gateway::voice_regions;
-use super::reply::{Answer, Failure, Json};
+use super::reply::{Answer, Failure, Json, Named};
 use crate::control::Core;
 use crate::render::{self, OtherMembers};
 
@@ -26,7 +26,7 @@ pub(super) fn api() -> Router<Arc<Core>> {
 async fn guild(
     State(core): State<Arc<Core>>,
     caller: Caller,
-    Path(id): Path<GuildId>,
+    Named(id): Named<GuildId>,
 ) -> Answer<Json<Guild>> {
     let world = core.directory.read();
     caller.in_guild(&world, id)?;
@@ -45,7 +45,7 @@ async fn guild(
 async fn channels(
     State(core): State<Arc<Core>>,
     caller: Caller,
-    Path(id): Path<GuildId>,
+    Named(id): Named<GuildId>,
 ) -> Answer<Json<Vec<Channel>>> {
     let world = core.directory.read();
     caller.in_guild(&world, id)?;
@@ -62,7 +62,7 @@ async fn channels(
 async fn roles(
     State(core): State<Arc<Core>>,
     caller: Caller,
-    Path(id): Path<GuildId>,
+    Named(id): Named<GuildId>,
 ) -> Answer<Json<Vec<Role>>> {
     let world = core.directory.read();
     caller.in_guild(&world, id)?;
@@ -75,7 +75,7 @@ async fn roles(
 async fn regions(
     State(core): State<Arc<Core>>,
     caller: Caller,
-    Path(id): Path<GuildId>,
+    Named(id): Named<GuildId>,
 ) -> Answer<Json<Vec<VoiceRegion>>> {
     caller.in_guild(&core.directory.read(), id)?;
     Ok(Json(voice_regions(&core.config.regions)))

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::routing::get;
 use serde::Deserialize;
 use voxhall_live::VoiceRecord;
@@ -14,7 +14,7 @@ use voxhall_protocol::model::{Member, Permissions};
 use voxhall_protocol::rest::{ApiErrorCode, PatchMember};
 
 use super::caller::Caller;
-use super::reply::{Answer, Body, Failure, Json};
+use super::reply::{Answer, Asked, Body, Failure, Json, Named};
 use crate::calls::moderation::VoiceEdit;
 use crate::calls::reaction::{Audience, Dispatch};
 use crate::control::Core;
@@ -40,8 +40,8 @@ struct Page {
 async fn members(
     State(core): State<Arc<Core>>,
     caller: Caller,
-    Path(id): Path<GuildId>,
-    Query(page): Query<Page>,
+    Named(id): Named<GuildId>,
+    Asked(page): Asked<Page>,
 ) -> Answer<Json<Vec<Member>>> {
     let world = core.directory.read();
     caller.in_guild(&world, id)?;
@@ -66,7 +66,7 @@ async fn members(
 async fn member(
     State(core): State<Arc<Core>>,
     caller: Caller,
-    Path((guild, user)): Path<(GuildId, String)>,
+    Named((guild, user)): Named<(GuildId, String)>,
 ) -> Answer<Json<Member>> {
     let world = core.directory.read();
     caller.in_guild(&world, guild)?;
@@ -92,7 +92,7 @@ fn rendered(world: &World, guild: GuildId, user: UserId) -> Answer<Member> {
 async fn edit(
     State(core): State<Arc<Core>>,
     caller: Caller,
-    Path((guild, user)): Path<(GuildId, String)>,
+    Named((guild, user)): Named<(GuildId, String)>,
     Body(edit): Body<PatchMember>,
 ) -> Answer<Json<Member>> {
     let user = target(&caller, &user)?;

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use voxhall_protocol::ids::{ChannelId, UserId};
 use voxhall_protocol::rest::{ApiErrorCode, PatchCall, RingRequest, Ringable, StopRinging};
 
 use super::caller::Caller;
-use super::reply::{Answer, Body, Done, Failure, Json};
+use super::reply::{Answer, Body, Done, Failure, Json, Named};
 use crate::calls::moderation::Rung;
 use crate::control::Core;
 use crate::directory::{Home, PrivateChannel};
@@ -61,7 +61,7 @@ fn all_recipients(channel: &PrivateChannel, users: &[UserId]) -> Answer<()> {
 async fn ringable(
     State(core): State<Arc<Core>>,
     caller: Caller,
-    Path(id): Path<ChannelId>,
+    Named(id): Named<ChannelId>,
 ) -> Answer<Json<Ringable>> {
     private(&core, &caller, id)?;
     // There are neither friends nor blocks here: whoever shares a private channel may ring.
@@ -71,7 +71,7 @@ async fn ringable(
 async fn change_region(
     State(core): State<Arc<Core>>,
     caller: Caller,
-    Path(id): Path<ChannelId>,
+    Named(id): Named<ChannelId>,
     Body(request): Body<PatchCall>,
 ) -> Answer<Done> {
     running(&core, &caller, id)?;
@@ -86,7 +86,7 @@ async fn change_region(
 async fn ring(
     State(core): State<Arc<Core>>,
     caller: Caller,
-    Path(id): Path<ChannelId>,
+    Named(id): Named<ChannelId>,
     Body(request): Body<RingRequest>,
 ) -> Answer<Done> {
     let channel = running(&core, &caller, id)?;
@@ -106,7 +106,7 @@ async fn ring(
 async fn stop_ringing(
     State(core): State<Arc<Core>>,
     caller: Caller,
-    Path(id): Path<ChannelId>,
+    Named(id): Named<ChannelId>,
     Body(request): Body<StopRinging>,
 ) -> Answer<Done> {
     let channel = running(&core, &caller, id)?;

@@ -1,8 +1,9 @@
 //! Answers: the manners of gateway-and-calls, section 9.1.
 
 use axum::body::Bytes;
-use axum::extract::{FromRequest, Request};
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::StatusCode;
+use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -146,6 +147,36 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Answer<T> {
             Failure::bad_request(ApiErrorCode::InvalidJson)
         }
     })
+}
+
+/// What a path names. Names that cannot be read are answered like wrong fields.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Named<T>(pub(crate) T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Named<T> {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        let named = Path::from_request_parts(parts, state).await;
+        named
+            .map(|Path(it)| Self(it))
+            .map_err(|rejection| Failure::invalid_field("path", &rejection.body_text()))
+    }
+}
+
+/// What a query asks for. A query that cannot be read is answered like a wrong field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Asked<T>(pub(crate) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Asked<T> {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        let asked = Query::from_request_parts(parts, state).await;
+        asked
+            .map(|Query(it)| Self(it))
+            .map_err(|rejection| Failure::invalid_field("query", &rejection.body_text()))
+    }
 }
 
 /// A JSON answer with status 201.

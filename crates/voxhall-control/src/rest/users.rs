@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::routing::get;
 use voxhall_protocol::Extra;
 use voxhall_protocol::gateway::Event;
@@ -13,7 +13,7 @@ use voxhall_protocol::model::{Channel, User};
 use voxhall_protocol::rest::{ApiErrorCode, Application, CreateDm};
 
 use super::caller::Caller;
-use super::reply::{Answer, Body, Failure, Json};
+use super::reply::{Answer, Body, Failure, Json, Named};
 use crate::calls::reaction::{Audience, Dispatch};
 use crate::control::Core;
 use crate::gateway::outgoing::{Outgoing, Subscription};
@@ -38,7 +38,7 @@ async fn me(Caller(account): Caller) -> Json<User> {
     Json(render::own_user(&account))
 }
 
-async fn user(State(core): State<Arc<Core>>, _: Caller, Path(user): Path<UserId>) -> Answer<Json<User>> {
+async fn user(State(core): State<Arc<Core>>, _: Caller, Named(user): Named<UserId>) -> Answer<Json<User>> {
     let world = core.directory.read();
     let user = world
         .user(user)

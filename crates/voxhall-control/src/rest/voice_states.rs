@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::routing::get;
 use voxhall_live::VoiceRecord;
 use voxhall_protocol::Nullable;
@@ -13,7 +13,7 @@ use voxhall_protocol::rest::{ApiErrorCode, PatchVoiceState};
 
 use super::caller::Caller;
 use super::members::target;
-use super::reply::{Answer, Body, Done, Failure, Json};
+use super::reply::{Answer, Body, Done, Failure, Json, Named};
 use crate::calls::moderation::VoiceEdit;
 use crate::control::Core;
 use crate::{render, wall};
@@ -28,7 +28,7 @@ pub(super) fn api() -> Router<Arc<Core>> {
 async fn voice_state(
     State(core): State<Arc<Core>>,
     caller: Caller,
-    Path((guild, user)): Path<(GuildId, String)>,
+    Named((guild, user)): Named<(GuildId, String)>,
 ) -> Answer<Json<VoiceState>> {
     let record = visible_state(&core, &caller, guild, target(&caller, &user)?)?;
     Ok(Json(render::voice_state(&core.directory.read(), &record)))
@@ -49,7 +49,7 @@ fn visible_state(core: &Core, caller: &Caller, guild: GuildId, user: UserId) -> 
 async fn edit(
     State(core): State<Arc<Core>>,
     caller: Caller,
-    Path((guild, user)): Path<(GuildId, String)>,
+    Named((guild, user)): Named<(GuildId, String)>,
     Body(edit): Body<PatchVoiceState>,
 ) -> Answer<Done> {
     let user = target(&caller, &user)?;

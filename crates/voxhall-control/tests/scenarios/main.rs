@@ -1,0 +1,20 @@
+//! What clients see of the control plane, one behaviour in each file.
+
+mod harness;
+
+mod call_ends;
+mod captured_sequences;
+mod close_codes;
+mod compression;
+mod hostile_input;
+mod log_in;
+mod lost_node;
+mod moderation;
+mod operator;
+mod rate_limits;
+mod refusals;
+mod rest_manners;
+mod resume;
+mod ringing;
+mod server_updates;
+mod several_sessions;

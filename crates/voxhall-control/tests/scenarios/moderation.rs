@@ -1,0 +1,166 @@
+//! Moderators over REST: mute, deafen, move, disconnect (gateway-and-calls, sections 4.5, 5 and 9.3), and stages.
+
+use serde_json::{Value, json};
+use voxhall_protocol::model::ChannelKind;
+
+use crate::harness::{Client, GUILD, Server, TURBULENCE, VOICE, assert_contains, settle};
+
+async fn in_room(server: &Server) -> Client {
+    let (mut client, _) = server.person("turbulence").await;
+    client.voice(Some(GUILD), Some(VOICE[0])).await;
+    client.several(2).await;
+    client
+}
+
+async fn patch(server: &Server, token: &str, change: Value) -> (u16, Value) {
+    let path = Server::member_path(TURBULENCE);
+    let (status, _, body) = server.request("PATCH", &path, token, &change.to_string()).await;
+    (status.as_u16(), body)
+}
+
+#[tokio::test]
+async fn mute_and_deafen_reach_the_state_the_member_and_the_media() {
+    let server = Server::start().await;
+    let mut client = in_room(&server).await;
+    let owner = server.token("Exp");
+    let (status, member) = patch(&server, &owner, json!({"mute": true, "deaf": true})).await;
+    assert_eq!(status, 200);
+    assert_contains(
+        &member,
+        &json!({"user": {"id": TURBULENCE}, "mute": true, "deaf": true}),
+    );
+    let changed = client.expect("GUILD_MEMBER_UPDATE").await;
+    assert_contains(&changed, &json!({"guild_id": GUILD, "mute": true, "deaf": true}));
+    let state = client.expect("VOICE_STATE_UPDATE").await;
+    assert_contains(
+        &state,
+        &json!({"mute": true, "deaf": true, "member": {"mute": true}}),
+    );
+    let ticket = server
+        .ticket(VOICE[0].parse().unwrap(), TURBULENCE.parse().unwrap())
+        .await
+        .unwrap();
+    assert!(!ticket.permissions.speak && !ticket.permissions.hear);
+
+    // It holds for the next room as well.
+    client.voice(Some(GUILD), Some(VOICE[1])).await;
+    assert_contains(
+        &client.expect("VOICE_STATE_UPDATE").await,
+        &json!({"mute": true, "deaf": true}),
+    );
+}
+
+#[tokio::test]
+async fn a_member_is_moved_whatever_the_limit_and_then_disconnected() {
+    let server = Server::start().await;
+    let mut client = in_room(&server).await;
+    let owner = server.token("Exp");
+    let limit = format!("/api/v10/channels/{}", VOICE[1]);
+    let overwrites = json!([{"id": GUILD, "type": 0, "allow": "0", "deny": (1 << 20).to_string()}]);
+    let closed = json!({"user_limit": 1, "permission_overwrites": overwrites}).to_string();
+    assert_eq!(
+        server.request("PATCH", &limit, &owner, &closed).await.0.as_u16(),
+        200
+    );
+    client.expect("CHANNEL_UPDATE").await;
+    let (status, _) = patch(&server, &owner, json!({"channel_id": VOICE[1]})).await;
+    assert_eq!(status, 200);
+    assert_eq!(client.expect("VOICE_STATE_UPDATE").await["channel_id"], VOICE[1]);
+    client.expect("VOICE_SERVER_UPDATE").await;
+    let (status, _) = patch(&server, &owner, json!({"channel_id": null})).await;
+    assert_eq!(status, 200);
+    assert_eq!(
+        client.expect("VOICE_STATE_UPDATE").await["channel_id"],
+        Value::Null
+    );
+    settle().await;
+    assert!(
+        server
+            .ticket(VOICE[1].parse().unwrap(), TURBULENCE.parse().unwrap())
+            .await
+            .is_none()
+    );
+    assert_eq!(
+        patch(&server, &owner, json!({"channel_id": null})).await.1["code"],
+        40032
+    );
+    assert_eq!(
+        patch(&server, &owner, json!({"mute": true})).await.1["code"],
+        40032
+    );
+}
+
+#[tokio::test]
+async fn who_may_not() {
+    let server = Server::start().await;
+    let _client = in_room(&server).await;
+    let plain = format!("Bot {}", server.plain_bot().await);
+    for change in [
+        json!({"mute": true}),
+        json!({"deaf": true}),
+        json!({"channel_id": null}),
+    ] {
+        let (status, body) = patch(&server, &plain, change).await;
+        assert_eq!((status, &body["code"]), (403, &json!(50013)));
+    }
+    let owner = server.token("Exp");
+    for target in ["5", crate::harness::TEXT] {
+        let (status, body) = patch(&server, &owner, json!({"channel_id": target})).await;
+        assert_eq!((status, &body["code"]), (400, &json!(50035)), "{target}");
+    }
+    let (status, _, body) = server
+        .request("PATCH", &Server::member_path("5"), &owner, "{}")
+        .await;
+    assert_eq!((status.as_u16(), &body["code"]), (404, &json!(10007)));
+}
+
+#[tokio::test]
+async fn a_stage_has_listeners_hands_and_speakers() {
+    let server = Server::start().await;
+    let guild = GUILD.parse().unwrap();
+    let stage = server
+        .directory
+        .create_channel(guild, None, ChannelKind::GuildStage, "Stage")
+        .await
+        .unwrap();
+    let (mut client, _) = server.person("turbulence").await;
+    client.voice(Some(GUILD), Some(&stage.to_string())).await;
+    assert_eq!(client.expect("VOICE_STATE_UPDATE").await["suppress"], true);
+    client.expect("VOICE_SERVER_UPDATE").await;
+    let mine = format!("/api/v10/guilds/{GUILD}/voice-states/@me");
+    let theirs = format!("/api/v10/guilds/{GUILD}/voice-states/{TURBULENCE}");
+    let (listener, owner) = (server.token("turbulence"), server.token("Exp"));
+
+    let late = r#"{"request_to_speak_timestamp":"2020-01-01T00:00:00+00:00"}"#;
+    assert_eq!(
+        server.request("PATCH", &mine, &listener, late).await.0.as_u16(),
+        400
+    );
+    let hand = r#"{"request_to_speak_timestamp":"2999-01-01T00:00:00+00:00"}"#;
+    assert_eq!(
+        server.request("PATCH", &mine, &listener, hand).await.0.as_u16(),
+        204
+    );
+    let state = client.expect("VOICE_STATE_UPDATE").await;
+    assert_eq!(state["request_to_speak_timestamp"], "2999-01-01T00:00:00+00:00");
+    assert_eq!(
+        server
+            .request("PATCH", &mine, &listener, r#"{"suppress":false}"#)
+            .await
+            .0
+            .as_u16(),
+        403
+    );
+    assert_eq!(
+        server
+            .request("PATCH", &theirs, &owner, r#"{"suppress":false}"#)
+            .await
+            .0
+            .as_u16(),
+        204
+    );
+    assert_eq!(client.expect("VOICE_STATE_UPDATE").await["suppress"], false);
+    let (status, _, body) = server.request("GET", &theirs, "Bot x", "").await;
+    assert_eq!((status.as_u16(), &body["suppress"]), (200, &json!(false)));
+    assert_eq!(server.request("GET", &mine, &owner, "").await.2["code"], 10065);
+}
