@@ -16,6 +16,7 @@ use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
+use crate::bench;
 
 /// Voice and video that speak the Discord voice protocol: the server, and a client for the terminal.
 #[derive(Debug, Parser)]
@@ -43,6 +44,7 @@ enum Command {
     Guild(guild::Args),
     Token(token::Args),
     Doctor(doctor::Args),
+    Bench(bench::Args),
 }
 
 impl Cli {
@@ -76,6 +78,7 @@ impl Command {
             Self::User(args) => args.run().await,
             Self::Guild(args) => args.run().await,
             Self::Token(args) => args.run().await,
+            Self::Bench(args) => args.run().await,
             Self::Doctor(args) => args.run().await,
         }
     }

@@ -1,6 +1,7 @@
 //! The voxhall program: configuration, wiring and command line.
 
 mod admin;
+mod bench;
 mod cli;
 mod demo;
 mod http;

@@ -1,0 +1,152 @@
+//! `bench connect`: from op 4 to the first packet that the other side hears, with a whole server.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use serde::Serialize;
+use voxhall_client::{ClientConfig, OpusPacket, Subscription, Trust, VoiceClient};
+use voxhall_media::source::Clip;
+use voxhall_protocol::ids::UserId;
+
+use super::music;
+use super::process::Peer;
+use super::report::Report;
+use super::statistics::percentile;
+use crate::state::{Account, DevFile};
+
+/// For a server to start.
+const START: Duration = Duration::from_secs(20);
+/// A join that takes longer has failed.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Between a leave and the next join, so that one does not meet the other's packets.
+const PAUSE: Duration = Duration::from_millis(150);
+/// The pause that the server makes between the two events of a join, for clients that lose their way otherwise.
+const SERVER_PAUSE_MS: f64 = 10.0;
+
+/// Measures a join: from op 4 to the first packet that the other side hears
+#[derive(Debug, Clone, clap::Args)]
+pub struct Args {
+    /// Joins
+    #[arg(long, default_value_t = 50)]
+    pub joins: u32,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Outcome {
+    joins: u32,
+    join_ms_p50: f64,
+    join_ms_p99: f64,
+    /// The same without the pause between the two events.
+    beyond_pause_ms_p50: f64,
+}
+
+impl Report for Outcome {
+    fn lines(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("joins", self.joins.to_string()),
+            ("op 4 to first packet, p50", format!("{:.1} ms", self.join_ms_p50)),
+            ("op 4 to first packet, p99", format!("{:.1} ms", self.join_ms_p99)),
+            (
+                "p50 beyond the 10 ms pause",
+                format!("{:.1} ms", self.beyond_pause_ms_p50),
+            ),
+        ]
+    }
+}
+
+impl Args {
+    /// Runs the benchmark.
+    pub async fn run(&self, state: PathBuf) -> Result<impl Report + use<>> {
+        ensure!(self.joins > 0, "no joins, nothing to measure");
+        let _server = start_server(&state)?;
+        let world = wait_for_world(&state).await?;
+        let [first, second, ..] = &world.bots[..] else {
+            anyhow::bail!("the world has fewer than two bots")
+        };
+        let (listener, speaker) = (login(&world, first).await?, login(&world, second).await?);
+        let channel = *world
+            .voice_channels
+            .first()
+            .context("the world has no voice channel")?;
+
+        let hearing = listener.join(world.guild_id, channel).await?;
+        let mut packets = hearing.packets(1024);
+        let clip = music::clip()?;
+        let mut times = Vec::new();
+        for _ in 0..self.joins {
+            let begin = Instant::now();
+            let speaking = speaker.join(world.guild_id, channel).await?;
+            play_until_heard(&speaking, &clip, &mut packets, second.id).await?;
+            times.push(begin.elapsed().as_secs_f64() * 1e3);
+            speaking.leave().await;
+            tokio::time::sleep(PAUSE).await;
+            while packets.try_recv().is_some() {}
+        }
+        let [p50, p99] = [0.50, 0.99].map(|share| percentile(&mut times, share).unwrap_or(f64::NAN));
+        Ok(Outcome {
+            joins: self.joins,
+            join_ms_p50: p50,
+            join_ms_p99: p99,
+            beyond_pause_ms_p50: p50 - SERVER_PAUSE_MS,
+        })
+    }
+}
+
+async fn play_until_heard(
+    speaking: &voxhall_client::VoiceConnection,
+    clip: &Clip,
+    packets: &mut Subscription<OpusPacket>,
+    speaker: UserId,
+) -> Result<()> {
+    speaking.play(clip.play_repeated());
+    tokio::time::timeout(PATIENCE, async {
+        loop {
+            let packet = packets.recv().await.context("the listener's connection ended")?;
+            if packet.user == speaker {
+                return anyhow::Ok(());
+            }
+        }
+    })
+    .await
+    .context("the listener heard nothing")?
+}
+
+fn start_server(state: &std::path::Path) -> Result<Peer> {
+    let arguments = [
+        "serve",
+        "--dev",
+        "--listen=127.0.0.1:0",
+        "--voice-listen=127.0.0.1:0",
+        "--media-port=0",
+        "--workers=1",
+        "--log=warn",
+        &format!("--state={}", state.display()),
+    ];
+    Peer::start(&arguments.map(ToOwned::to_owned))
+}
+
+async fn wait_for_world(state: &std::path::Path) -> Result<DevFile> {
+    let begin = Instant::now();
+    loop {
+        match DevFile::read(state) {
+            Ok(world) => return Ok(world),
+            Err(error) if begin.elapsed() > START => return Err(error.context("the server did not start")),
+            Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+        }
+    }
+}
+
+async fn login(world: &DevFile, account: &Account) -> Result<VoiceClient> {
+    let mut config = ClientConfig::bot(&world.api, account.token.expose());
+    config.trust = Trust::CaFile(
+        world
+            .ca
+            .clone()
+            .context("the server made an authority of its own")?,
+    );
+    Ok(VoiceClient::login(config).await?)
+}

@@ -1,0 +1,158 @@
+//! The two halves of a load: a thread that speaks for everyone on time, and tasks that count what listeners hear.
+
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use voxhall_protocol::voice::Ssrc;
+use voxhall_transport::{
+    Cipher, PacketKind, PayloadType, RtpPacket, Sealer, SequenceNumber, demux, rtp::RtpHeader,
+};
+
+use super::member::LoadMember;
+use super::statistics::percentile;
+
+/// Ticks of the RTP clock in a 20 ms frame.
+const FRAME_TICKS: u32 = 960;
+
+/// Where a speaker sends, and as which source.
+pub type Target = (SocketAddr, Ssrc);
+
+/// One speaker: a socket and everything that changes from packet to packet.
+pub struct Speaker {
+    socket: UdpSocket,
+    sealer: Sealer,
+    sequence: SequenceNumber,
+    timestamp: u32,
+}
+
+impl Speaker {
+    /// Speaks with the member's socket and key.
+    pub fn new(member: &LoadMember) -> Result<Self> {
+        let cipher = Cipher::new(member.mode, &member.transport_key());
+        Ok(Self {
+            socket: member.socket.try_clone()?,
+            sealer: Sealer::client(cipher, rand::random()),
+            sequence: SequenceNumber(rand::random()),
+            timestamp: rand::random(),
+        })
+    }
+
+    /// Sends one packet whose payload begins with its time of sending.
+    fn speak(&mut self, (target, ssrc): Target, sent: Duration, payload: &mut [u8]) -> Result<()> {
+        let (stamp, _) = payload
+            .split_first_chunk_mut()
+            .context("the payload holds a time stamp")?;
+        *stamp = u64::try_from(sent.as_nanos()).unwrap_or(u64::MAX).to_be_bytes();
+        let header = RtpHeader {
+            marker: false,
+            payload_type: PayloadType::OPUS,
+            sequence_number: self.sequence,
+            timestamp: self.timestamp,
+            ssrc,
+        };
+        let mut datagram = [0; 1500];
+        let length =
+            self.sealer
+                .seal_parts(PacketKind::Rtp, &header.to_bytes(false), payload, &mut datagram)?;
+        self.socket.send_to(&datagram[..length], target)?;
+        self.sequence = self.sequence.next();
+        self.timestamp = self.timestamp.wrapping_add(FRAME_TICKS);
+        Ok(())
+    }
+}
+
+/// How often and how much each speaker sends.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    /// Packets per second and speaker.
+    pub packets_per_second: u32,
+    /// Bytes of Opus in a packet.
+    pub payload: usize,
+    /// For how long.
+    pub length: Duration,
+}
+
+/// Lets all speakers send, each to its target, at their pace and with their packets spread evenly over time. Blocks;
+/// returns how many packets were sent.
+pub fn speak(speakers: &mut [Speaker], targets: &[Target], pace: Pace, epoch: Instant) -> Result<u64> {
+    let rate = f64::from(pace.packets_per_second) * speakers.len() as f64;
+    let count = (rate * pace.length.as_secs_f64()) as u64;
+    let mut payload = vec![0x5A; pace.payload];
+    let begin = Instant::now();
+    for packet in 0..count {
+        let due = begin + Duration::from_secs_f64(packet as f64 / rate);
+        std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        let speaker = usize::try_from(packet).unwrap_or(usize::MAX) % speakers.len();
+        speakers[speaker].speak(targets[speaker], epoch.elapsed(), &mut payload)?;
+    }
+    Ok(count)
+}
+
+/// What all listeners together have heard.
+#[derive(Default)]
+pub struct Heard {
+    packets: AtomicU64,
+    latencies_us: Mutex<Vec<f64>>,
+}
+
+impl Heard {
+    /// Listens on a member's socket until the runtime ends. Packets of any sender count; only they are sent here.
+    pub fn listen(self: &Arc<Self>, member: &LoadMember, epoch: Instant) -> Result<()> {
+        let socket = member.socket.try_clone()?;
+        socket.set_nonblocking(true)?;
+        let socket = tokio::net::UdpSocket::from_std(socket)?;
+        let cipher = Cipher::new(member.mode, &member.transport_key());
+        let heard = Arc::clone(self);
+        tokio::spawn(async move {
+            let mut buffer = [0; 1500];
+            while let Ok(length) = socket.recv(&mut buffer).await {
+                heard.take(&cipher, &mut buffer[..length], epoch.elapsed());
+            }
+        });
+        Ok(())
+    }
+
+    fn take(&self, cipher: &Cipher, datagram: &mut [u8], now: Duration) {
+        if !matches!(
+            demux::classify(datagram, demux::LegacyDiscovery::Refused),
+            demux::Datagram::Rtp(_)
+        ) {
+            return;
+        }
+        let Ok(opened) = cipher.open(PacketKind::Rtp, datagram) else {
+            return;
+        };
+        let Ok(packet) = RtpPacket::parse(opened.packet) else {
+            return;
+        };
+        let Some(stamp) = packet.payload().first_chunk() else {
+            return;
+        };
+        let sent = Duration::from_nanos(u64::from_be_bytes(*stamp));
+        self.packets.fetch_add(1, Ordering::Relaxed);
+        let latency = now.saturating_sub(sent).as_secs_f64() * 1e6;
+        self.latencies_us
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .push(latency);
+    }
+
+    /// Packets heard and the latencies' 50th and 99th percentile in microseconds since the last call.
+    pub fn drain(&self) -> (u64, Option<f64>, Option<f64>) {
+        let mut latencies = std::mem::take(
+            &mut *self
+                .latencies_us
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner),
+        );
+        let packets = self.packets.swap(0, Ordering::Relaxed);
+        (
+            packets,
+            percentile(&mut latencies, 0.50),
+            percentile(&mut latencies, 0.99),
+        )
+    }
+}
