@@ -1,9 +1,10 @@
-//! `bench connect`: from op 4 to the first packet that the other side hears, with a whole server.
+//! `bench connect`: from op 4 to the first packet that the other side hears, with a whole server; and what a voice
+//! session costs it in memory.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use serde::Serialize;
 use voxhall_client::{ClientConfig, OpusPacket, Subscription, Trust, VoiceClient};
 use voxhall_media::source::Clip;
@@ -12,6 +13,7 @@ use voxhall_protocol::ids::UserId;
 use super::music;
 use super::process::Peer;
 use super::report::Report;
+use super::sessions;
 use super::statistics::percentile;
 use crate::state::{Account, DevFile};
 
@@ -24,12 +26,15 @@ const PAUSE: Duration = Duration::from_millis(150);
 /// The pause that the server makes between the two events of a join, for clients that lose their way otherwise.
 const SERVER_PAUSE_MS: f64 = 10.0;
 
-/// Measures a join: from op 4 to the first packet that the other side hears
+/// Measures joins, from op 4 to the first packet that the other side hears, and the memory of idle sessions
 #[derive(Debug, Clone, clap::Args)]
 pub struct Args {
     /// Joins
     #[arg(long, default_value_t = 50)]
     pub joins: u32,
+    /// Idle voice sessions, ten to a room
+    #[arg(long, default_value_t = 5000)]
+    pub sessions: u32,
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
@@ -42,6 +47,11 @@ struct Outcome {
     join_ms_p99: f64,
     /// The same without the pause between the two events.
     beyond_pause_ms_p50: f64,
+    sessions: u32,
+    /// Memory of the server's own per idle session, TLS included.
+    bytes_per_idle_session: u64,
+    /// Threads of the server with that many sessions.
+    server_threads: usize,
 }
 
 impl Report for Outcome {
@@ -62,10 +72,26 @@ impl Args {
     /// Runs the benchmark.
     pub async fn run(&self, state: PathBuf) -> Result<impl Report + use<>> {
         ensure!(self.joins > 0, "no joins, nothing to measure");
-        let _server = start_server(&state)?;
-        let world = wait_for_world(&state).await?;
+        let mut times = self.join_times(&state.join("whole")).await?;
+        let [p50, p99] = [0.50, 0.99].map(|share| percentile(&mut times, share).unwrap_or(f64::NAN));
+        let idle = sessions::measure(self.sessions, state.join("node")).await?;
+        Ok(Outcome {
+            joins: self.joins,
+            join_ms_p50: p50,
+            join_ms_p99: p99,
+            beyond_pause_ms_p50: p50 - SERVER_PAUSE_MS,
+            sessions: self.sessions,
+            bytes_per_idle_session: idle.bytes_per_session,
+            server_threads: idle.threads,
+        })
+    }
+
+    /// Milliseconds of each join.
+    async fn join_times(&self, state: &Path) -> Result<Vec<f64>> {
+        let _server = start_server(state)?;
+        let world = wait_for_world(state).await?;
         let [first, second, ..] = &world.bots[..] else {
-            anyhow::bail!("the world has fewer than two bots")
+            bail!("the world has fewer than two bots")
         };
         let (listener, speaker) = (login(&world, first).await?, login(&world, second).await?);
         let channel = *world
@@ -86,13 +112,7 @@ impl Args {
             tokio::time::sleep(PAUSE).await;
             while packets.try_recv().is_some() {}
         }
-        let [p50, p99] = [0.50, 0.99].map(|share| percentile(&mut times, share).unwrap_or(f64::NAN));
-        Ok(Outcome {
-            joins: self.joins,
-            join_ms_p50: p50,
-            join_ms_p99: p99,
-            beyond_pause_ms_p50: p50 - SERVER_PAUSE_MS,
-        })
+        Ok(times)
     }
 }
 
@@ -115,7 +135,7 @@ async fn play_until_heard(
     .context("the listener heard nothing")?
 }
 
-fn start_server(state: &std::path::Path) -> Result<Peer> {
+fn start_server(state: &Path) -> Result<Peer> {
     let arguments = [
         "serve",
         "--dev",
@@ -129,7 +149,7 @@ fn start_server(state: &std::path::Path) -> Result<Peer> {
     Peer::start(&arguments.map(ToOwned::to_owned))
 }
 
-async fn wait_for_world(state: &std::path::Path) -> Result<DevFile> {
+async fn wait_for_world(state: &Path) -> Result<DevFile> {
     let begin = Instant::now();
     loop {
         match DevFile::read(state) {

@@ -35,7 +35,6 @@ pub struct Args {
 enum Benchmark {
     Fanout(fanout::Args),
     Connect(connect::Args),
-    Sessions(sessions::Args),
     Play(play::Args),
     /// The media node that the other benchmarks load
     #[command(hide = true)]
@@ -52,7 +51,6 @@ impl Args {
         match self.benchmark {
             Benchmark::Fanout(args) => args.run(folder.0.clone()).await?.print(args.json)?,
             Benchmark::Connect(args) => args.run(folder.0.clone()).await?.print(args.json)?,
-            Benchmark::Sessions(args) => args.run(folder.0.clone()).await?.print(args.json)?,
             Benchmark::Play(args) => args.run(folder.0.clone()).await?.print(args.json)?,
             Benchmark::Node(args) => args.run().await?,
             Benchmark::Floor => floor::run()?,
