@@ -1,11 +1,12 @@
-//! Scalars that the wire carries in more than one shape.
+//! Fields that the wire carries in more than one shape.
 
 use std::fmt;
 use std::marker::PhantomData;
 use std::time::Duration;
 
-use serde::de::{self, Deserialize, Deserializer, Visitor};
+use serde::de::{self, Deserialize, DeserializeOwned, Deserializer, Visitor};
 use serde::{Serialize, Serializer};
+use serde_json::Value;
 
 /// A whole number that may come as an integer, as a double without a fraction, or as digits in a string.
 struct WholeNumber<T>(PhantomData<T>);
@@ -64,6 +65,25 @@ where
         }
     }
     Ok(Option::<Whole<T>>::deserialize(deserializer)?.map(|number| number.0))
+}
+
+/// Reads a field that decides nothing: what has another type than ours counts as not said, because nobody should be
+/// locked out for it.
+pub(crate) fn if_it_fits<'de, T, D>(deserializer: D) -> Result<T, D::Error>
+where
+    T: DeserializeOwned + Default,
+    D: Deserializer<'de>,
+{
+    Value::deserialize(deserializer).map(|value| T::deserialize(value).unwrap_or_default())
+}
+
+/// The same for a whole number in any of its shapes.
+pub(crate) fn whole_if_it_fits<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    T: TryFrom<i128>,
+    D: Deserializer<'de>,
+{
+    Value::deserialize(deserializer).map(|value| optional_whole(value).unwrap_or_default())
 }
 
 /// Reads a string that careless senders write as a number (`rid`), or null.

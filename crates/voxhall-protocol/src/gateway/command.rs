@@ -29,17 +29,25 @@ pub struct Identify {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shard: Option<[u32; 2]>,
     /// Whether single messages may come compressed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "scalar::if_it_fits",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub compress: Option<bool>,
     /// From how many members on a guild's list is cut.
     #[serde(
         default,
-        deserialize_with = "scalar::optional_whole",
+        deserialize_with = "scalar::whole_if_it_fits",
         skip_serializing_if = "Option::is_none"
     )]
     pub large_threshold: Option<u32>,
     /// The first presence.
-    #[serde(default, skip_serializing_if = "Nullable::is_absent")]
+    #[serde(
+        default,
+        deserialize_with = "scalar::if_it_fits",
+        skip_serializing_if = "Nullable::is_absent"
+    )]
     pub presence: Nullable<PresenceUpdate>,
     /// What the client still knows from before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -91,13 +99,13 @@ pub struct PresenceUpdate {
     #[serde(default)]
     pub since: Option<Value>,
     /// What the account is doing.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "scalar::if_it_fits")]
     pub activities: Option<Vec<Value>>,
     /// `online`, `idle`, `dnd`, `invisible`, …
-    #[serde(default)]
+    #[serde(default, deserialize_with = "scalar::if_it_fits")]
     pub status: Option<String>,
     /// Whether away.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "scalar::if_it_fits")]
     pub afk: Option<bool>,
     /// Fields unknown here.
     #[serde(flatten)]
@@ -121,10 +129,18 @@ pub struct VoiceStateUpdate {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub self_video: Option<bool>,
     /// A wish for when a voice server is picked.
-    #[serde(default, skip_serializing_if = "Nullable::is_absent")]
+    #[serde(
+        default,
+        deserialize_with = "scalar::if_it_fits",
+        skip_serializing_if = "Nullable::is_absent"
+    )]
     pub preferred_region: Nullable<String>,
     /// The same, best first.
-    #[serde(default, skip_serializing_if = "Nullable::is_absent")]
+    #[serde(
+        default,
+        deserialize_with = "scalar::if_it_fits",
+        skip_serializing_if = "Nullable::is_absent"
+    )]
     pub preferred_regions: Nullable<Vec<String>>,
     /// What the user allows about clips.
     #[serde(default, skip_serializing_if = "Nullable::is_absent")]
@@ -217,7 +233,11 @@ pub struct RequestGuildMembers {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_ids: Option<OneOrMany<UserId>>,
     /// Whether with presences.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "scalar::if_it_fits",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub presences: Option<bool>,
     /// Comes back in the chunks.
     #[serde(default, skip_serializing_if = "Nullable::is_absent")]
@@ -244,16 +264,32 @@ pub struct Subscription {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub channels: Option<BTreeMap<ChannelId, Vec<[u32; 2]>>>,
     /// Members to be told about wherever they stand.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "scalar::if_it_fits",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub members: Option<Vec<UserId>>,
     /// Whether with typing.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "scalar::if_it_fits",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub typing: Option<bool>,
     /// Whether with activities.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "scalar::if_it_fits",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub activities: Option<bool>,
     /// Whether with threads.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "scalar::if_it_fits",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub threads: Option<bool>,
     /// Fields unknown here.
     #[serde(flatten)]

@@ -1,7 +1,7 @@
 //! What real clients and old servers write differently from the letter of the protocol, and what must be taken.
 
 use serde_json::{Value, json};
-use voxhall_protocol::gateway::{ClientMessage, OneOrMany, StreamKey, TokenKind};
+use voxhall_protocol::gateway::{ClientMessage, Identify, Intents, OneOrMany, StreamKey, TokenKind};
 use voxhall_protocol::ids::{ChannelId, GuildId, UserId};
 use voxhall_protocol::model::{Channel, Member, Permissions, User, VoiceState};
 use voxhall_protocol::rest::{ApiError, ApiErrorCode, CreateDm, PatchMember, RingRequest, StopRinging};
@@ -160,6 +160,89 @@ fn wants_have_sources_a_default_and_pixels() {
         panic!("{{}}")
     };
     assert_eq!(nothing.quality(Ssrc(1)), 100);
+}
+
+/// Identify with one field on top of what every client says.
+fn identify_with(field: &str, value: &Value) -> Identify {
+    let mut d = json!({"token": "Bot x", "properties": {}, "intents": 129});
+    d[field] = value.clone();
+    let wire = json!({"op": 2, "d": d}).to_string();
+    match ClientMessage::decode(wire.as_bytes()) {
+        Ok(ClientMessage::Identify(identify)) => *identify,
+        other => panic!("{field} = {value}: {other:?}"),
+    }
+}
+
+#[test]
+fn serenity_says_since_when_it_is_idle_in_an_object() {
+    let since = json!({"secs_since_epoch": 1_700_000_000, "nanos_since_epoch": 5});
+    let presence = json!({"since": since, "activities": [], "status": "online", "afk": false});
+    let identify = identify_with("presence", &presence);
+    let said = identify.presence.value().expect("a presence");
+    assert_eq!(said.since.as_ref(), Some(&since));
+    assert_eq!(said.status.as_deref(), Some("online"));
+    assert_eq!(
+        serde_json::to_value(said).expect("JSON"),
+        presence,
+        "kept as it came"
+    );
+
+    let wire = json!({"op": 3, "d": presence}).to_string();
+    let ClientMessage::PresenceUpdate(update) = ClientMessage::decode(wire.as_bytes()).expect("op 3") else {
+        panic!("not op 3")
+    };
+    assert_eq!(update.since, Some(since));
+}
+
+#[test]
+fn fields_that_decide_nothing_lock_nobody_out() {
+    let odd = [
+        json!(null),
+        json!(true),
+        json!(-1),
+        json!(1.5),
+        json!("x"),
+        json!([[]]),
+        json!({"a": {}}),
+    ];
+    let presence = |field: &str, value: &Value| json!({"status": "idle", field: value});
+    for value in &odd {
+        for field in [
+            "compress",
+            "large_threshold",
+            "presence",
+            "client_state",
+            "properties",
+            "new",
+        ] {
+            let identify = identify_with(field, value);
+            assert_eq!(identify.intents, Some(Intents::VOICE), "{field} = {value}");
+            assert_eq!(identify.large_threshold, None, "{field} = {value}");
+        }
+        for field in ["since", "activities", "afk", "new"] {
+            let identify = identify_with("presence", &presence(field, value));
+            let said = identify.presence.value().expect("a presence");
+            assert_eq!(said.status.as_deref(), Some("idle"), "{field} = {value}");
+        }
+    }
+    assert_eq!(
+        identify_with("large_threshold", &json!("250")).large_threshold,
+        Some(250)
+    );
+    assert_eq!(identify_with("compress", &json!(true)).compress, Some(true));
+}
+
+#[test]
+fn a_wish_that_cannot_be_read_does_not_keep_anyone_from_joining() {
+    let d = json!({"guild_id": "1", "channel_id": "2", "self_mute": false, "self_deaf": true,
+        "preferred_region": 7, "preferred_regions": {"best": "here"}});
+    let wire = json!({"op": 4, "d": d}).to_string();
+    let message = ClientMessage::decode(wire.as_bytes()).expect("op 4");
+    let ClientMessage::VoiceStateUpdate(update) = message else {
+        panic!("{message}")
+    };
+    assert_eq!((update.channel_id, update.self_deaf), (Some(ChannelId(2)), true));
+    assert_eq!(update.preferred_region.value(), None);
 }
 
 #[test]
