@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
-use voxhall_client::{OpusPacket, Subscription, VoiceConnection};
+use voxhall_client::{ConnectionState, OpusPacket, Subscription, VoiceConnection};
 use voxhall_protocol::ids::{ChannelId, UserId};
 
 use super::account::{Account, AccountArgs, Fallback};
@@ -15,6 +15,8 @@ use crate::recording::{Recording, Target};
 
 /// Packets that may wait to be written: ten seconds of twenty people.
 pub const PACKETS: usize = 10_000;
+/// How long a recording waits for a connection that is lost to come back, before it is closed.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// How often what is ready is written out.
 const FLUSH: Duration = Duration::from_secs(1);
 
@@ -63,6 +65,7 @@ impl Args {
             only,
             time: self.seconds.map(Duration::from_secs),
         };
+        eprintln!("Recording channel {channel}. Ctrl-C stops.");
         let outcome = job.run(&mut session, &connection, std::future::pending()).await;
         session.leave(&connection).await;
         outcome
@@ -96,6 +99,7 @@ impl Job<'_> {
             tokio::select! {
                 written = self.write(&mut recording) => written,
                 over = until => over,
+                lost = lost_for(connection, PATIENCE) => lost,
             }
         };
         let ended = session.during(connection, writing).await;
@@ -130,6 +134,24 @@ impl Job<'_> {
                     progress.show(now, &format!("{length}  {}{lost}", recording.progress()));
                 }
             }
+        }
+    }
+}
+
+/// Fails once no media could flow for `patience`.
+async fn lost_for(connection: &VoiceConnection, patience: Duration) -> Result<()> {
+    let mut states = connection.watch();
+    loop {
+        // An error means that the connection is over, which the caller sees as well.
+        if states.wait_for(|state| !state.has_media()).await.is_err() {
+            return std::future::pending().await;
+        }
+        let back = states.wait_for(ConnectionState::has_media);
+        if tokio::time::timeout(patience, back).await.is_err() {
+            bail!(
+                "the connection was lost for more than {} s; the recording ends there",
+                patience.as_secs()
+            );
         }
     }
 }

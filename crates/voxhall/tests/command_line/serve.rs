@@ -1,18 +1,13 @@
 //! `voxhall serve`: what it writes, what it answers, how it ends, and what it says when it cannot start.
 
-mod common;
-
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 
-use common::{Server, failure, run};
 use serde_json::Value;
 
-fn json(folder: &Path, name: &str) -> Value {
-    serde_json::from_slice(&fs::read(folder.join(name)).unwrap()).unwrap()
-}
+use crate::program::{failure, json, run, serve, success};
 
 /// `host:port` of an address with a scheme.
 fn authority(address: &Value) -> String {
@@ -37,7 +32,7 @@ fn get(authority: &str, path: &str) -> (String, String) {
 #[test]
 fn dev_json_names_the_world_of_the_captures() {
     let state = tempfile::tempdir().unwrap();
-    let _server = Server::start(state.path(), &["--dev"]);
+    let _server = serve(state.path(), &["--dev"]);
     let dev = json(state.path(), "dev.json");
     assert_eq!(dev["guild_id"], "934828556603764816");
     assert_eq!(
@@ -64,7 +59,7 @@ fn dev_json_names_the_world_of_the_captures() {
 #[test]
 fn rest_answers_in_plain_text_on_the_same_port_and_names_the_gateway() {
     let state = tempfile::tempdir().unwrap();
-    let _server = Server::start(state.path(), &["--dev"]);
+    let _server = serve(state.path(), &["--dev"]);
     let dev = json(state.path(), "dev.json");
     let (status, body) = get(&authority(&dev["api"]), "/api/v10/gateway");
     assert_eq!(status, "HTTP/1.1 200 OK");
@@ -75,12 +70,13 @@ fn rest_answers_in_plain_text_on_the_same_port_and_names_the_gateway() {
 #[test]
 fn it_says_that_it_lives_and_is_ready_and_ends_cleanly() {
     let state = tempfile::tempdir().unwrap();
-    let mut server = Server::start(state.path(), &[]);
+    let mut server = serve(state.path(), &[]);
     let api = authority(&json(state.path(), "server.json")["api"]);
     assert_eq!(get(&api, "/healthz").1, "alive\n");
     assert_eq!(get(&api, "/readyz").1, "ready\n");
     assert!(!state.path().join("dev.json").exists(), "only --dev writes it");
-    let (status, said) = server.stop();
+    server.signal("TERM");
+    let (status, said) = server.end();
     assert_eq!(status.code(), Some(0));
     assert!(said.contains("Stopping"), "{said}");
     assert!(TcpStream::connect(api).is_err());
@@ -89,13 +85,14 @@ fn it_says_that_it_lives_and_is_ready_and_ends_cleanly() {
 #[test]
 fn a_second_start_keeps_tokens_and_authority() {
     let state = tempfile::tempdir().unwrap();
-    let mut first = Server::start(state.path(), &["--dev"]);
+    let mut first = serve(state.path(), &["--dev"]);
     let (before, ca) = (
         json(state.path(), "dev.json"),
         fs::read(state.path().join("ca.pem")).unwrap(),
     );
-    first.stop();
-    let _second = Server::start(state.path(), &["--dev"]);
+    first.signal("TERM");
+    first.end();
+    let _second = serve(state.path(), &["--dev"]);
     let after = json(state.path(), "dev.json");
     assert_eq!(
         (&before["users"], &before["bots"]),
@@ -107,16 +104,18 @@ fn a_second_start_keeps_tokens_and_authority() {
 #[test]
 fn doctor_finds_a_running_server_healthy_and_a_stopped_one_not() {
     let state = tempfile::tempdir().unwrap();
-    let mut server = Server::start(state.path(), &["--dev"]);
+    let mut server = serve(state.path(), &["--dev"]);
     let folder = state.path().to_str().unwrap();
-    let healthy = run(&["doctor", "--state", folder]);
-    let said = String::from_utf8_lossy(&healthy.stdout);
-    assert!(healthy.status.success() && !said.contains("FAULT"), "{said}");
-    server.stop();
+    let healthy = success(&["doctor", "--state", folder]);
+    assert!(!healthy.contains("FAULT"), "{healthy}");
+    server.signal("TERM");
+    server.end();
     let stopped = run(&["doctor", "--state", folder]);
     let said = String::from_utf8_lossy(&stopped.stdout);
-    assert!(said.contains("FAULT") && said.contains("do: "), "{said}");
-    assert!(failure(&stopped).contains("checks failed"));
+    assert!(
+        !stopped.status.success() && said.contains("FAULT") && said.contains("do: "),
+        "{said}"
+    );
 }
 
 #[test]
@@ -125,14 +124,14 @@ fn a_port_in_use_is_named_with_what_to_do() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
     let folder = state.path().to_str().unwrap();
-    let said = failure(&run(&[
+    let said = failure(&[
         "serve",
         "--dev",
         "--state",
         folder,
         "--listen",
         &address.to_string(),
-    ]));
+    ]);
     assert!(
         said.contains(&address.port().to_string()) && said.contains("choose another port"),
         "{said}"
@@ -143,7 +142,7 @@ fn a_port_in_use_is_named_with_what_to_do() {
 fn a_certificate_that_cannot_be_read_is_named() {
     let state = tempfile::tempdir().unwrap();
     let folder = state.path().to_str().unwrap();
-    let said = failure(&run(&[
+    let said = failure(&[
         "serve",
         "--state",
         folder,
@@ -151,13 +150,13 @@ fn a_certificate_that_cannot_be_read_is_named() {
         "none.pem",
         "--tls-key",
         "none.key",
-    ]));
+    ]);
     assert!(said.contains("none.pem"), "{said}");
 }
 
 #[test]
 fn a_missing_server_is_named_with_how_to_start_one() {
     let state = tempfile::tempdir().unwrap();
-    let said = failure(&run(&["doctor", "--state", state.path().to_str().unwrap()]));
+    let said = failure(&["doctor", "--state", state.path().to_str().unwrap()]);
     assert!(said.contains("voxhall serve"), "{said}");
 }
