@@ -1,10 +1,11 @@
 //! A development server in a process of its own, with a folder that is gone afterwards.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use serde::Deserialize;
 use tempfile::TempDir;
 use voxhall_client::{ClientConfig, Trust, VoiceClient};
@@ -49,11 +50,26 @@ pub struct Account {
     pub token: String,
 }
 
+/// Where a server is reached, by its `server.json`.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Places {
+    /// `host:port` of the voice gateway.
+    pub voice_endpoint: String,
+    /// Where media goes.
+    pub media: Vec<SocketAddr>,
+}
+
 impl World {
     /// `https://host:port`, without the path of REST.
     #[must_use]
     pub fn base(&self) -> &str {
         self.api.strip_suffix("/api").unwrap_or(&self.api)
+    }
+
+    /// `host:port` of main Gateway and REST.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        self.base().rsplit('/').next().unwrap_or_default()
     }
 
     /// What a client of ours needs to log in as a bot.
@@ -111,7 +127,12 @@ impl Server {
         let folder = tempfile::tempdir()?;
         let log = std::fs::File::create(folder.path().join("log"))?;
         let mut process = program()?
-            .args(["serve", "--dev", "--listen=127.0.0.1:0", "--voice-listen=127.0.0.1:0"])
+            .args([
+                "serve",
+                "--dev",
+                "--listen=127.0.0.1:0",
+                "--voice-listen=127.0.0.1:0",
+            ])
             .args(["--media-port=0", "--workers=1", "--state"])
             .arg(folder.path())
             .args(arguments)
@@ -121,7 +142,11 @@ impl Server {
             .spawn()
             .context("cannot start the server")?;
         match wait_for_world(&mut process, folder.path()) {
-            Ok(world) => Ok(Self { process, folder, world }),
+            Ok(world) => Ok(Self {
+                process,
+                folder,
+                world,
+            }),
             Err(error) => {
                 // It may have ended by itself; what counts is its log.
                 let _ = process.kill();
@@ -136,8 +161,30 @@ impl Server {
     /// # Errors
     /// `kill` cannot be run.
     pub fn terminate(&self) -> Result<()> {
-        let status = Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status()?;
-        if status.success() { Ok(()) } else { bail!("the server is not there to be asked") }
+        terminate(&self.process)
+    }
+
+    /// Whether it has not ended by itself.
+    ///
+    /// # Errors
+    /// The system does not tell.
+    pub fn is_alive(&mut self) -> Result<bool> {
+        Ok(self.process.try_wait()?.is_none())
+    }
+
+    /// Where its voice gateway and its media are.
+    ///
+    /// # Errors
+    /// Its `server.json` cannot be read.
+    pub fn places(&self) -> Result<Places> {
+        let text = std::fs::read_to_string(self.folder().join("server.json"))?;
+        Ok(serde_json::from_str(&text)?)
+    }
+
+    /// The arguments with which a client command finds it.
+    #[must_use]
+    pub fn state_arguments(&self) -> [String; 2] {
+        ["--state".to_owned(), self.folder().display().to_string()]
     }
 
     /// Waits for the server to end.
@@ -178,9 +225,30 @@ impl Drop for Server {
 /// It is not built.
 pub fn program() -> Result<Command> {
     let own = std::env::current_exe()?;
-    let found = own.ancestors().map(|folder| folder.join("voxhall")).find(|path| path.is_file());
+    let found = own
+        .ancestors()
+        .map(|folder| folder.join("voxhall"))
+        .find(|path| path.is_file());
     let path = found.context("the voxhall program is not built; run `cargo build --bin voxhall`")?;
-    Ok(Command::new(path))
+    let mut command = Command::new(path);
+    for variable in [
+        "VOXHALL_STATE",
+        "VOXHALL_API",
+        "VOXHALL_TOKEN",
+        "VOXHALL_CA",
+        "VOXHALL_LOG",
+    ] {
+        command.env_remove(variable);
+    }
+    Ok(command)
+}
+
+/// Asks a process to end in order (SIGTERM).
+pub(crate) fn terminate(process: &Child) -> Result<()> {
+    let id = process.id().to_string();
+    let status = Command::new("kill").args(["-TERM", &id]).status()?;
+    ensure!(status.success(), "process {id} is not there to be asked");
+    Ok(())
 }
 
 /// Waits for a process to end by itself.

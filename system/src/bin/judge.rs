@@ -68,7 +68,9 @@ const CLIENTS: [Client; 3] = [
 #[tokio::main]
 async fn main() -> ExitCode {
     let names: Vec<String> = std::env::args().skip(1).collect();
-    let chosen = CLIENTS.iter().filter(|client| names.is_empty() || names.iter().any(|name| name == client.name));
+    let chosen = CLIENTS
+        .iter()
+        .filter(|client| names.is_empty() || names.iter().any(|name| name == client.name));
     let (mut passed, mut failed) = (0, 0);
     for client in chosen {
         match judge(client).await {
@@ -80,7 +82,11 @@ async fn main() -> ExitCode {
         }
     }
     println!("interop: {passed} passed, {failed} failed");
-    if failed == 0 && passed > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if failed == 0 && passed > 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 async fn judge(client: &Client) -> Result<()> {
@@ -109,7 +115,12 @@ impl<'a> Trial<'a> {
         let mut pcm = connection.pcm(512);
 
         let bot = Bot::start(client, world)?;
-        let mut trial = Trial { client, bot, user: world.bots[1].id, events };
+        let mut trial = Trial {
+            client,
+            bot,
+            user: world.bots[1].id,
+            events,
+        };
         trial.joins(first).await?;
         trial.is_heard(&mut pcm, 4.5).await?;
         trial.plays_and_hears().await?;
@@ -133,14 +144,26 @@ impl<'a> Trial<'a> {
 
     /// Listens until `seconds` of sound of the client are there, and finds its tone in it.
     async fn is_heard(&mut self, pcm: &mut Subscription<VoiceTick>, seconds: f32) -> Result<()> {
-        let samples = self.record(pcm, seconds).await.context("nobody heard the client for long enough")?;
+        let samples = self
+            .record(pcm, seconds)
+            .await
+            .context("nobody heard the client for long enough")?;
         let (level, clean) = (
             median_of_pieces(&samples, |piece| analysis::tone_level(piece, self.client.hz)),
             median_of_pieces(&samples, |piece| analysis::snr_db(piece, self.client.hz)),
         );
-        ensure!(level > LOUD_DB, "its tone of {} Hz arrived at {level:.1} dBFS", self.client.hz);
-        ensure!(clean > CLEAN_DB, "its tone stands only {clean:.1} dB above the rest");
-        self.passed(&format!("is heard for {seconds} s, tone at {level:.1} dBFS, {clean:.1} dB clean"));
+        ensure!(
+            level > LOUD_DB,
+            "its tone of {} Hz arrived at {level:.1} dBFS",
+            self.client.hz
+        );
+        ensure!(
+            clean > CLEAN_DB,
+            "its tone stands only {clean:.1} dB above the rest"
+        );
+        self.passed(&format!(
+            "is heard for {seconds} s, tone at {level:.1} dBFS, {clean:.1} dB clean"
+        ));
         Ok(())
     }
 
@@ -156,7 +179,12 @@ impl<'a> Trial<'a> {
             anyhow::Ok(())
         })
         .await
-        .with_context(|| format!("{:.1} s arrived", samples.len() as f32 / voxhall_media::FRAME_LEN as f32 / 50.0))??;
+        .with_context(|| {
+            format!(
+                "{:.1} s arrived",
+                samples.len() as f32 / voxhall_media::FRAME_LEN as f32 / 50.0
+            )
+        })??;
         Ok(samples)
     }
 
@@ -164,7 +192,12 @@ impl<'a> Trial<'a> {
         self.bot.expect("played").await?;
         self.passed("plays to the end");
         if self.client.listens {
-            let level = self.bot.expect("heard").await?.level.context("`heard` tells a level")?;
+            let level = self
+                .bot
+                .expect("heard")
+                .await?
+                .level
+                .context("`heard` tells a level")?;
             ensure!(level > LOUD_DB, "it heard our tone at {level:.1} dBFS");
             self.passed(&format!("hears us at {level:.1} dBFS"));
         }
@@ -184,7 +217,9 @@ impl<'a> Trial<'a> {
     async fn leaves(&mut self) -> Result<()> {
         self.sees_in(None).await?;
         self.bot.expect("left").await?;
-        let status = tokio::time::timeout(PATIENCE, self.bot.process.wait()).await.context("it does not end")??;
+        let status = tokio::time::timeout(PATIENCE, self.bot.process.wait())
+            .await
+            .context("it does not end")??;
         ensure!(status.success(), "it ended with {status}");
         self.passed("leaves");
         Ok(())
@@ -194,7 +229,11 @@ impl<'a> Trial<'a> {
     async fn sees_in(&mut self, channel: Option<ChannelId>) -> Result<()> {
         tokio::time::timeout(PATIENCE, async {
             loop {
-                let event = self.events.recv().await.context("our own Gateway session ended")?;
+                let event = self
+                    .events
+                    .recv()
+                    .await
+                    .context("our own Gateway session ended")?;
                 if let Event::VoiceStateUpdate(state) = &*event
                     && state.user_id == self.user
                     && state.channel_id == channel
@@ -211,13 +250,22 @@ impl<'a> Trial<'a> {
 /// The median over pieces of 100 ms: a bot that stutters on a busy machine breaks the phase of its tone now and then,
 /// which a measurement over the whole would take for noise.
 fn median_of_pieces(samples: &[f32], measure: impl Fn(&[f32]) -> f32) -> f32 {
-    let mut figures: Vec<f32> = samples.chunks_exact(5 * voxhall_media::FRAME_LEN).map(measure).collect();
+    let mut figures: Vec<f32> = samples
+        .chunks_exact(5 * voxhall_media::FRAME_LEN)
+        .map(measure)
+        .collect();
     figures.sort_by(f32::total_cmp);
-    figures.get(figures.len() / 2).copied().unwrap_or(f32::NEG_INFINITY)
+    figures
+        .get(figures.len() / 2)
+        .copied()
+        .unwrap_or(f32::NEG_INFINITY)
 }
 
 fn our_tone() -> Result<PcmSource<impl voxhall_media::pcm::PcmStream>> {
-    Ok(PcmSource::new(Samples::new(Tone::new(OUR_HZ, AMPLITUDE)), EncoderConfig::default())?)
+    Ok(PcmSource::new(
+        Samples::new(Tone::new(OUR_HZ, AMPLITUDE)),
+        EncoderConfig::default(),
+    )?)
 }
 
 /// One line of a bot.
@@ -254,7 +302,10 @@ impl Bot {
             .spawn()
             .with_context(|| format!("cannot start {program}; interop/run installs it"))?;
         let output = process.stdout.take().context("its output was asked for")?;
-        Ok(Self { process, lines: BufReader::new(output).lines() })
+        Ok(Self {
+            process,
+            lines: BufReader::new(output).lines(),
+        })
     }
 
     async fn expect(&mut self, event: &str) -> Result<Line> {
@@ -270,10 +321,16 @@ impl Bot {
 
 fn interop_folder() -> Result<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../interop");
-    folder.canonicalize().context("the judge runs in the project's own tree")
+    folder
+        .canonicalize()
+        .context("the judge runs in the project's own tree")
 }
 
 /// Arguments with a slash are files of `interop/`; the rest is found on the path.
 fn in_folder(folder: &Path, argument: &str) -> PathBuf {
-    if argument.contains('/') { folder.join(argument) } else { PathBuf::from(argument) }
+    if argument.contains('/') {
+        folder.join(argument)
+    } else {
+        PathBuf::from(argument)
+    }
 }
