@@ -56,21 +56,31 @@ fn main() {
     );
 }
 
+/// A room as plain parts.
+struct Parts {
+    speaker: Sealer,
+    cipher: Cipher,
+    listeners: Vec<(SocketAddr, Sealer)>,
+}
+
 /// Opens each packet and seals it for every listener: nanoseconds per listener.
 fn alone() -> f64 {
-    let mut rooms: Vec<(Sealer, Cipher, Vec<(SocketAddr, Sealer)>)> = (0..ROOMS)
-        .map(|room| {
-            let listeners = (1..=LISTENERS).map(|member| (address(room, member), server(room, member)));
-            (
-                client(room),
-                Cipher::new(MODE, &key(room, 0)),
-                listeners.collect(),
-            )
+    let mut rooms: Vec<Parts> = (0..ROOMS)
+        .map(|room| Parts {
+            speaker: client(room),
+            cipher: Cipher::new(MODE, &key(room, 0)),
+            listeners: (1..=LISTENERS)
+                .map(|member| (address(room, member), server(room, member)))
+                .collect(),
         })
         .collect();
     let mut sink = sink();
     let elapsed = timed(|sequence, room| {
-        let (speaker, cipher, listeners) = &mut rooms[room as usize];
+        let Parts {
+            speaker,
+            cipher,
+            listeners,
+        } = &mut rooms[room as usize];
         let mut datagram = packet(speaker, sequence, room);
         let start = Instant::now();
         let opened = cipher.open(PacketKind::Rtp, &mut datagram).expect("authentic");

@@ -60,16 +60,16 @@ impl Core {
             .record(packet.sequence_number().0, packet.timestamp(), arrival);
         if is_probe(packet) {
             self.stats.probes += 1;
-        } else if let Some(codec) = permitted(own, state, packet, false, &mut self.stats) {
-            if let Some(rewritten) = rewrite::video(packet, &mut self.scratch[..]) {
-                let from = Origin {
-                    member: index,
-                    layer,
-                    codec,
-                    sequence: packet.sequence_number(),
-                };
-                self.forward_video(now, &from, rewritten, out);
-            }
+        } else if let Some(codec) = permitted(own, state, packet, false, &mut self.stats)
+            && let Some(rewritten) = rewrite::video(packet, &mut self.scratch[..])
+        {
+            let from = Origin {
+                member: index,
+                layer,
+                codec,
+                sequence: packet.sequence_number(),
+            };
+            self.forward_video(now, &from, rewritten, out);
         }
         self.owe_report(now, index);
     }

@@ -1,6 +1,4 @@
 //! A call in virtual time: a core, clients that speak to it, and a network between them.
-#![allow(dead_code, reason = "each test file uses its part of the world")]
-
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -8,12 +6,12 @@ use voxhall_protocol::discovery::Request;
 use voxhall_protocol::voice::{Codec, CodecName, EncryptionMode, MediaKind, Ssrc};
 use voxhall_sfu::core::Core;
 use voxhall_sfu::{
-    Command, CoreConfig, Event, MemberId, MemberSsrcs, PayloadTypes, PublishedLayer, PublishedVideo, RoomId,
-    StreamSsrcs, Transport, TransportKey, UdpTransport, WorkerStats,
+    Command, CoreConfig, Event, MediaPermissions, MemberId, MemberSsrcs, PayloadTypes, PublishedLayer,
+    PublishedVideo, RoomId, StreamSsrcs, Transport, TransportKey, UdpTransport, Wants, WorkerStats,
 };
 use voxhall_sim::{Conditions, Network, Random};
 use voxhall_transport::demux::{self, Datagram, LegacyDiscovery};
-use voxhall_transport::rtcp::RtcpWriter;
+use voxhall_transport::rtcp::{self, RtcpPacket, RtcpWriter};
 use voxhall_transport::rtp::RtpHeader;
 use voxhall_transport::{Cipher, PacketKind, PayloadType, RtpPacket, Sealer, SequenceNumber};
 
@@ -65,6 +63,25 @@ impl Client {
             .filter(|packet| packet.ssrc() == ssrc)
             .map(|packet| packet.payload().to_vec())
             .collect()
+    }
+
+    /// The numbers of the RTP packets of one stream.
+    pub fn sequences(&self, ssrc: Ssrc) -> Vec<u16> {
+        self.rtp()
+            .iter()
+            .filter(|packet| packet.ssrc() == ssrc)
+            .map(|packet| packet.sequence_number().0)
+            .collect()
+    }
+
+    /// How many keyframes of a stream it was asked for.
+    pub fn keyframe_requests(&self, ssrc: Ssrc) -> usize {
+        let asks = |packet: RtcpPacket<'_>| matches!(packet, RtcpPacket::PictureLossIndication(request) if request.media == ssrc);
+        self.rtcp()
+            .iter()
+            .flat_map(|bytes| rtcp::packets(bytes))
+            .filter(|packet| packet.is_ok_and(asks))
+            .count()
     }
 
     /// The RTCP datagrams it got.
@@ -129,12 +146,10 @@ impl Client {
 pub struct World {
     pub core: Core,
     pub now: Instant,
-    pub start: Instant,
     pub server: SocketAddr,
     pub clients: Vec<Client>,
     pub network: Network,
     pub events: Vec<Event>,
-    pub random: Random,
 }
 
 impl World {
@@ -149,12 +164,10 @@ impl World {
         Self {
             core: Core::new(now, config, Box::new(move |bytes| entropy.fill(bytes))),
             now,
-            start: now,
             server: "192.0.2.1:50001".parse().unwrap(),
             clients: Vec::new(),
             network: Network::new(seed, conditions),
             events: Vec::new(),
-            random: Random::new(seed),
         }
     }
 
@@ -312,6 +325,37 @@ impl World {
         self.send(client, datagram);
     }
 
+    /// Sends a retransmission of a packet of a layer.
+    pub fn repair(&mut self, client: usize, layer: usize, sequence: u16, original: u16, payload: &[u8]) {
+        let sender = &mut self.clients[client];
+        let header = RtpHeader {
+            marker: true,
+            payload_type: PayloadType::new(H264_RTX).unwrap(),
+            sequence_number: SequenceNumber(sequence),
+            timestamp: u32::from(original) * 3000,
+            ssrc: Ssrc(sender.layers[layer].0 + 1),
+        };
+        let carried = [&original.to_be_bytes(), payload].concat();
+        let datagram = sender.seal(header, &[], &carried);
+        self.send(client, datagram);
+    }
+
+    /// Tells the core what a client wants to get.
+    pub fn want(&mut self, client: usize, wants: Wants) {
+        self.command(Command::SetWants {
+            member: self.clients[client].id,
+            wants,
+        });
+    }
+
+    /// Tells the core what a client may do.
+    pub fn permit(&mut self, client: usize, permissions: MediaPermissions) {
+        self.command(Command::SetPermissions {
+            member: self.clients[client].id,
+            permissions,
+        });
+    }
+
     /// Sends RTCP of a client.
     pub fn control(&mut self, client: usize, write: impl FnOnce(&mut RtcpWriter<'_>)) {
         let mut buffer = [0; 1400];
@@ -322,15 +366,9 @@ impl World {
         self.send(client, datagram);
     }
 
-    /// Lets everything happen that needs no more time than the network takes.
+    /// Lets everything happen that takes no time, which on a network without faults is everything but timers.
     pub fn settle(&mut self) {
-        while let Some(at) = self
-            .next_step()
-            .filter(|&at| at <= self.now + Duration::from_millis(150))
-        {
-            if self.network.next_delivery().is_none() && at > self.now {
-                break;
-            }
+        while let Some(at) = self.next_step().filter(|&at| at <= self.now) {
             self.step(at);
         }
     }

@@ -1,8 +1,6 @@
 //! What one member says, all others of its room hear, each in its own encryption and its own numbers.
 
-mod common;
-
-use common::{ROOM, World, codec, native_codecs};
+use crate::common::{ROOM, World, codec, native_codecs};
 use voxhall_protocol::voice::{CodecName, EncryptionMode};
 use voxhall_sfu::{Event, RoomId};
 use voxhall_transport::rtp::RtpHeader;

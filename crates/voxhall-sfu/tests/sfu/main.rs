@@ -1,0 +1,17 @@
+//! Calls in virtual time: what the SFU owes its members, one file for each promise.
+
+mod addresses;
+mod audio_forwarding;
+mod common;
+mod discovery_and_keep_alive;
+mod enforcement;
+mod hostile_datagrams;
+mod idle_receivers;
+mod keyframe_requests;
+mod leaving;
+mod lossy_network;
+mod no_allocation;
+mod nonces;
+mod reports;
+mod retransmission;
+mod simulcast;

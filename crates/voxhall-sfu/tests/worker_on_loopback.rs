@@ -1,0 +1,216 @@
+//! A worker with real sockets: commands, media both ways, counters, and its end.
+
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use voxhall_protocol::discovery::Request;
+use voxhall_protocol::voice::{EncryptionMode, Ssrc};
+use voxhall_sfu::{
+    Command, Error, Event, MemberId, MemberSsrcs, NoncePosition, PayloadTypes, RoomId, Transport,
+    TransportKey, UdpTransport, Worker, WorkerConfig, WorkerHandle,
+};
+use voxhall_transport::rtp::RtpHeader;
+use voxhall_transport::{Cipher, PacketKind, PayloadType, RtpPacket, Sealer, SequenceNumber};
+
+const MODE: EncryptionMode = EncryptionMode::AeadXchacha20Poly1305Rtpsize;
+const PATIENCE: Duration = Duration::from_secs(10);
+
+struct Member {
+    socket: UdpSocket,
+    ssrc: Ssrc,
+    sealer: Sealer,
+}
+
+fn start(bind: &str) -> (WorkerHandle, mpsc::Receiver<Event>) {
+    let (events, queue) = mpsc::channel();
+    let config = WorkerConfig::new(bind.parse().unwrap());
+    let worker = Worker::spawn(config, move |event| drop(events.send(event))).unwrap();
+    (worker, queue)
+}
+
+fn join(worker: &WorkerHandle, number: u8) -> Member {
+    let member = MemberId(u64::from(number));
+    let ssrc = Ssrc(u32::from(number));
+    let key = TransportKey::from([number; 32]);
+    let sealer = Sealer::client(Cipher::new(MODE, &key), [0; 24]);
+    let ssrcs = MemberSsrcs {
+        audio: ssrc,
+        streams: Vec::new(),
+    };
+    worker
+        .send(Command::AddMember {
+            member,
+            room: RoomId(1),
+            ssrcs,
+        })
+        .unwrap();
+    let transport = Transport::Udp(UdpTransport {
+        mode: MODE,
+        key,
+        hint: None,
+        first_nonce: 0,
+    });
+    let payload_types = PayloadTypes::default();
+    worker
+        .send(Command::Connect {
+            member,
+            transport,
+            payload_types,
+            dave: false,
+        })
+        .unwrap();
+    let socket = UdpSocket::bind(SocketAddr::new(worker.local_addr().ip(), 0)).unwrap();
+    socket.connect(worker.local_addr()).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    // The commands were queued before, so the worker carries them out before it reads this or at the same wake-up;
+    // ask again if it did not, as clients do.
+    let mut reply = [0; 100];
+    socket.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+    let answered = (0..100).any(|_| {
+        socket.send(&Request::new(ssrc).encode()).unwrap();
+        socket.recv(&mut reply).is_ok_and(|length| length == 74)
+    });
+    assert!(answered, "discovery is answered");
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    Member { socket, ssrc, sealer }
+}
+
+fn speak(member: &mut Member, sequence: u16, payload: &[u8]) {
+    let header = RtpHeader {
+        marker: false,
+        payload_type: PayloadType::OPUS,
+        sequence_number: SequenceNumber(sequence),
+        timestamp: u32::from(sequence) * 960,
+        ssrc: member.ssrc,
+    };
+    let mut buffer = [0; 300];
+    let length = header.write(&[], &mut buffer).unwrap();
+    buffer[length..length + payload.len()].copy_from_slice(payload);
+    let length = member
+        .sealer
+        .seal(PacketKind::Rtp, &mut buffer, length + payload.len())
+        .unwrap();
+    member.socket.send(&buffer[..length]).unwrap();
+}
+
+fn hear(member: &Member) -> (Ssrc, u16, Vec<u8>) {
+    let mut buffer = [0; 2000];
+    loop {
+        let length = member.socket.recv(&mut buffer).expect("something is said");
+        let datagram = &mut buffer[..length];
+        // Reports come in between.
+        if datagram[1] == 120 {
+            let opened = member.sealer.cipher().open(PacketKind::Rtp, datagram).unwrap();
+            let packet = RtpPacket::parse(opened.packet).unwrap();
+            return (
+                packet.ssrc(),
+                packet.sequence_number().0,
+                packet.payload().to_vec(),
+            );
+        }
+    }
+}
+
+fn talk(bind: &str) {
+    let (worker, events) = start(bind);
+    let mut members = [join(&worker, 1), join(&worker, 2), join(&worker, 3)];
+    for sequence in 0..50 {
+        speak(&mut members[0], sequence, &sequence.to_be_bytes());
+    }
+    for member in &members[1..] {
+        for sequence in 0..50_u16 {
+            assert_eq!(hear(member), (Ssrc(1), sequence, sequence.to_be_bytes().to_vec()));
+        }
+    }
+    let address = members[0].socket.local_addr().unwrap();
+    assert_eq!(
+        events.recv_timeout(PATIENCE),
+        Ok(Event::MediaConnected {
+            member: MemberId(1),
+            address
+        })
+    );
+    worker.shutdown();
+    worker.join();
+    assert!(!worker.is_running());
+    let stats = worker.stats();
+    assert_eq!(stats.media, 50);
+    assert!(stats.sent >= 103, "{stats:?}");
+    assert_eq!(stats.send_failed, 0);
+    let Ok(Event::WorkerStopped {
+        failure: None,
+        nonces,
+    }) = events.recv_timeout(PATIENCE)
+    else {
+        panic!("the last event");
+    };
+    assert!(
+        nonces.contains(&NoncePosition {
+            member: MemberId(2),
+            next: 50
+        }),
+        "{nonces:?}"
+    );
+    assert!(matches!(
+        worker.send(Command::RemoveMember { member: MemberId(1) }),
+        Err(Error::Stopped)
+    ));
+}
+
+#[test]
+fn members_hear_each_other_over_ipv4() {
+    talk("127.0.0.1:0");
+}
+
+#[test]
+fn members_hear_each_other_over_ipv6() {
+    if UdpSocket::bind("[::1]:0").is_ok() {
+        talk("[::1]:0");
+    }
+}
+
+#[test]
+fn a_worker_ends_with_its_last_handle() {
+    let (worker, events) = start("127.0.0.1:0");
+    drop(worker);
+    assert!(matches!(
+        events.recv_timeout(PATIENCE),
+        Ok(Event::WorkerStopped { failure: None, .. })
+    ));
+}
+
+#[test]
+fn a_port_in_use_is_one_clear_error() {
+    let (worker, _events) = start("127.0.0.1:0");
+    let error = Worker::spawn(WorkerConfig::new(worker.local_addr()), |_| {}).unwrap_err();
+    assert!(
+        error.to_string().contains(&worker.local_addr().to_string()),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_panic_is_reported_and_ends_the_worker_alone() {
+    let (events, queue) = mpsc::channel();
+    let config = WorkerConfig::new("127.0.0.1:0".parse().unwrap());
+    let worker = Worker::spawn(config, move |event| {
+        // What a bug in the core would do: the callback runs on the worker's thread, within the same guard.
+        assert!(!matches!(event, Event::MediaConnected { .. }), "a bug");
+        drop(events.send(event));
+    })
+    .unwrap();
+    let mut member = join(&worker, 1);
+    speak(&mut member, 1, b"words");
+    match queue.recv_timeout(PATIENCE) {
+        Ok(Event::WorkerStopped {
+            failure: Some(voxhall_sfu::WorkerFailure::Panic(message)),
+            ..
+        }) => {
+            assert!(message.contains("a bug"), "{message}");
+        }
+        other => panic!("{other:?}"),
+    }
+    worker.join();
+    assert!(!worker.is_running());
+}
