@@ -12,8 +12,9 @@ STATE ?= .state
 help:
 	@echo 'make run      build, start a development server with a bot that plays, print what to try'
 	@echo 'make test     everything that must hold, real client libraries included'
-	@echo 'make lint     formatting, clippy, documentation'
+	@echo 'make lint     formatting, clippy, documentation, licences of dependencies'
 	@echo 'make unit     the tests of the crates'
+	@echo 'make deny     licences and advisories of dependencies, by cargo-deny'
 	@echo 'make bench    the benchmarks (release build)'
 	@echo 'make setup    install what is missing to build'
 
@@ -22,7 +23,7 @@ run: setup
 	exec target/debug/voxhall serve --dev --demo --state $(STATE)
 
 # One order for people and CI: what fails fastest comes first, and each step reuses what the one before has built.
-test: setup-test lint features unit fuzz interop deny
+test: setup-test lint features unit fuzz interop
 
 setup:
 	@scripts/setup build
@@ -34,6 +35,7 @@ lint:
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --quiet
+	@scripts/licences
 
 # Each crate without features and with each of its features alone.
 features:
@@ -55,14 +57,10 @@ fuzz:
 interop:
 	@interop/run
 
-# Licences and advisories of the dependencies. Building cargo-deny takes longer than all other steps together, so
-# it is used where it is installed: `cargo install cargo-deny --locked`.
+# Advisories too, for who has cargo-deny: `cargo install cargo-deny --locked`. Building it takes as long as building
+# Voxhall, and it fetches its database, so it is no part of `make test`; licences are, by scripts/licences.
 deny:
-	@if cargo deny --version >/dev/null 2>&1; then \
-	  cargo deny check; \
-	else \
-	  echo 'cargo-deny is not installed; licences and advisories were not checked'; \
-	fi
+	cargo deny check
 
 bench:
 	cargo build --release --bin voxhall

@@ -53,9 +53,16 @@ impl Server {
     /// Starts a server; when this returns, it answers on all its ports and its files are written.
     pub async fn start(settings: &Settings) -> Result<Self> {
         settings.check()?;
-        DevFile::remove(&settings.state)?;
+        std::fs::create_dir_all(&settings.state).with_context(|| {
+            format!(
+                "cannot make the state folder {}; choose another with --state",
+                settings.state.display()
+            )
+        })?;
         let (identity, authority) = identity(settings)?;
         let doors = Doors::open(settings, &identity).await?;
+        // Not before the ports are ours: the file of a server that runs must stay.
+        DevFile::remove(&settings.state)?;
         let board: Arc<dyn Switchboard> = Arc::new(MemorySwitchboard::new());
         let directory = Arc::new(Directory::open(settings.state.join("directory.db")).await?);
         let world = if settings.dev {

@@ -119,6 +119,33 @@ fn doctor_finds_a_running_server_healthy_and_a_stopped_one_not() {
 }
 
 #[test]
+fn a_second_start_on_taken_ports_leaves_the_first_server_as_it_is() {
+    let state = tempfile::tempdir().unwrap();
+    let _first = serve(state.path(), &["--dev"]);
+    let before = json(state.path(), "dev.json");
+    let (folder, taken) = (state.path().to_str().unwrap(), authority(&before["api"]));
+    failure(&["serve", "--dev", "--state", folder, "--listen", &taken]);
+    assert_eq!(json(state.path(), "dev.json"), before);
+}
+
+#[test]
+fn a_certificate_from_files_is_shown_in_place_of_the_local_one() {
+    let made = tempfile::tempdir().unwrap();
+    serve(made.path(), &[]).signal("TERM");
+    let file = |name: &str| made.path().join(name).to_str().unwrap().to_owned();
+    let state = tempfile::tempdir().unwrap();
+    let own = [
+        "--tls-cert",
+        &file("server.pem"),
+        "--tls-key",
+        &file("server-key.pem"),
+    ];
+    let _server = serve(&state.path().join("new"), &own);
+    assert_eq!(json(&state.path().join("new"), "server.json")["ca"], Value::Null);
+    assert!(!state.path().join("new/ca.pem").exists());
+}
+
+#[test]
 fn a_port_in_use_is_named_with_what_to_do() {
     let state = tempfile::tempdir().unwrap();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
