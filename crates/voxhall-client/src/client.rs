@@ -273,9 +273,8 @@ impl VoiceClient {
     /// Leaves everything and logs out.
     pub async fn close(&self) {
         let connections: Vec<_> = self.shared.0.lock().connections.drain().collect();
-        for (_, connection) in connections {
-            connection.leave().await;
-        }
+        let leaving = connections.iter().map(|(_, connection)| connection.leave());
+        futures_util::future::join_all(leaving).await;
         self.gateway.close().await;
     }
 

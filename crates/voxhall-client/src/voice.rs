@@ -24,6 +24,9 @@ use crate::voices::VoiceTick;
 use crate::voices::{OpusPacket, SpeakingChange};
 use crate::{Error, Trust};
 
+/// How long leaving waits for the silence frames.
+const TAIL_PATIENCE: Duration = Duration::from_millis(250);
+
 /// How voice connections are made. One value serves any number of them; clones share what is expensive.
 #[derive(Debug, Clone)]
 pub struct ConnectionConfig {
@@ -255,7 +258,14 @@ impl VoiceConnection {
     }
 
     /// Leaves, and waits until that is done. Tracks are stopped and subscriptions end.
+    ///
+    /// What is being said is ended with five silence frames first, which takes a tenth of a second.
     pub async fn leave(&self) {
+        self.stop();
+        let silent = self.shared.link.events.silent();
+        if tokio::time::timeout(TAIL_PATIENCE, silent).await.is_err() {
+            tracing::debug!(room = ?self.shared.room, "left before the silence frames were out");
+        }
         self.command(Command::Leave);
         self.ended().await;
     }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use mio::net::UdpSocket;
 use rand::Rng;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 use voxhall_transport::{Cipher, Sealer, TransportKey};
 
 use super::counters::LinkCounters;
@@ -41,17 +41,27 @@ pub(crate) struct LinkShared {
 }
 
 /// How the media threads, and the handles of tracks, get the attention of a connection's task.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct LinkEvents {
     changed: Notify,
-    idle: AtomicBool,
+    idle: watch::Sender<bool>,
     exhausted: AtomicBool,
+}
+
+impl Default for LinkEvents {
+    fn default() -> Self {
+        Self {
+            changed: Notify::new(),
+            idle: watch::Sender::new(true),
+            exhausted: AtomicBool::new(false),
+        }
+    }
 }
 
 impl LinkEvents {
     /// The sender has said its last silence frame.
     pub(super) fn went_idle(&self) {
-        self.idle.store(true, Ordering::Release);
+        self.idle.send_replace(true);
         self.changed.notify_one();
     }
 
@@ -74,7 +84,13 @@ impl LinkEvents {
 
     /// Whether the sender is silent, tail included.
     pub(crate) fn is_idle(&self) -> bool {
-        self.idle.load(Ordering::Acquire)
+        *self.idle.borrow()
+    }
+
+    /// Waits until the sender is silent, tail included.
+    pub(crate) async fn silent(&self) {
+        // The sender of the watch lives in `self`.
+        let _ = self.idle.subscribe().wait_for(|idle| *idle).await;
     }
 
     /// Whether the key is used up; asked once.
@@ -101,7 +117,7 @@ impl Link {
             .0
             .receiver
             .insert(Inbound::new(key, Arc::clone(&socket), control_sender, &shared));
-        shared.events.idle.store(true, Ordering::Release);
+        shared.events.idle.send_replace(true);
         Ok(Self {
             engine: engine.clone(),
             key,
@@ -134,7 +150,7 @@ impl Link {
         let key = TransportKey::from(*session.key.expose());
         let cipher = || Cipher::new(session.mode, &key);
         self.engine.0.receiver.start(self.key, cipher());
-        self.shared.events.idle.store(true, Ordering::Release);
+        self.shared.events.idle.send_replace(true);
         self.engine.0.pacer.insert(Sender::new(SenderParts {
             key: self.key,
             socket: Arc::clone(&self.socket),
@@ -150,7 +166,7 @@ impl Link {
 
     /// Lets the player's frames out, from the next tick on until it falls silent.
     pub(crate) fn resume(&self) {
-        self.shared.events.idle.store(false, Ordering::Release);
+        self.shared.events.idle.send_replace(false);
         self.engine.0.pacer.resume(self.key);
     }
 
@@ -163,6 +179,7 @@ impl Link {
 impl Drop for Link {
     fn drop(&mut self) {
         self.engine.0.pacer.remove(self.key);
+        self.shared.events.idle.send_replace(true);
         self.engine.0.receiver.remove(self.key);
     }
 }
