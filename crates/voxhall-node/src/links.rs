@@ -12,37 +12,49 @@ use crate::core::TicketKey;
 
 /// One change of one link.
 #[derive(Debug)]
-pub(crate) struct LinkChange {
-    pub(crate) key: TicketKey,
-    pub(crate) token: Token,
-    pub(crate) state: LinkState,
+pub(crate) enum LinkChange {
+    /// The connection stands differently.
+    Write {
+        key: TicketKey,
+        token: Token,
+        state: LinkState,
+    },
+    /// The ticket is gone, and the link with it.
+    Delete { key: TicketKey },
 }
 
-/// Writes changes in their order until nobody can make any more.
+/// Carries out changes in their order until nobody can make any more.
 pub(crate) async fn write_all(
     board: Arc<dyn Switchboard>,
     node: NodeId,
     mut changes: mpsc::UnboundedReceiver<LinkChange>,
 ) {
+    let name = |key: TicketKey| key::link(&node, key.channel, key.user);
     while let Some(change) = changes.recv().await {
-        let key = key::link(&node, change.key.channel, change.key.user);
-        if let Err(error) = write(&*board, &key, change.token, change.state).await {
+        let done = match change {
+            LinkChange::Write { key, token, state } => write(&*board, &name(key), token, state).await,
+            LinkChange::Delete { key } => board.delete(&name(key), Expect::Any).await.map(drop),
+        };
+        if let Err(error) = done {
             // Losing the switchboard stops joins and moves, never a call that runs.
-            tracing::warn!(key, %error, "cannot write how a voice connection stands");
+            tracing::warn!(%error, "cannot write how a voice connection stands");
         }
     }
 }
 
-/// Tells of the links that an earlier process of this node left behind that they are gone, as they are.
-pub(crate) async fn remove_stale(board: &dyn Switchboard, node: &NodeId) -> Result<(), Error> {
+/// Tells of every link of the node that is still written that it is gone, and deletes it: what an earlier process of
+/// this node left behind, or what draining leaves.
+pub(crate) async fn clear(board: &dyn Switchboard, node: &NodeId) -> Result<(), Error> {
     for entry in board.list(&format!("link.{}.", node.0)).await? {
         match LinkRecord::decode(&entry.key, &entry.value) {
+            Ok(LinkRecord {
+                state: LinkState::Gone,
+                ..
+            }) => {}
             Ok(record) => write(board, &entry.key, record.token.into(), LinkState::Gone).await?,
-            Err(error) => {
-                tracing::warn!(%error, "deleting a link nobody can read");
-                board.delete(&entry.key, Expect::Any).await?;
-            }
+            Err(error) => tracing::warn!(%error, "deleting a link nobody can read"),
         }
+        board.delete(&entry.key, Expect::Any).await?;
     }
     Ok(())
 }
@@ -54,10 +66,6 @@ async fn write(board: &dyn Switchboard, key: &str, token: Token, state: LinkStat
     };
     board
         .put(key, Bytes::from(record.encode()), Expect::Any, None)
-        .await?;
-    // A link that is gone has been told to whoever watches; nothing else needs to be kept of it.
-    if state == LinkState::Gone {
-        board.delete(key, Expect::Any).await?;
-    }
-    Ok(())
+        .await
+        .map(drop)
 }

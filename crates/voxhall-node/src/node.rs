@@ -65,7 +65,7 @@ impl Node {
         let core = NodeCore::new(settings(&config), &ports, Box::new(OsRng.unwrap_err()));
         let shared = Arc::new(Shared::new(core, workers, link_changes, rebuilds));
 
-        links::remove_stale(&*board, &config.id).await?;
+        links::clear(&*board, &config.id).await?;
         let following = Following::begin(&*board, &config.id).await?;
         registration::write(&*board, &config.id, &record(&config, NodeStats::default(), false)).await?;
         let link_writer = tokio::spawn(links::write_all(board.clone(), config.id.clone(), links_to_write));
@@ -139,6 +139,9 @@ impl Node {
         if let Some(link_writer) = link_writer {
             // It ends when the last link is written; a panic in it is already in the log.
             let _ = link_writer.await;
+        }
+        if let Err(error) = links::clear(&*self.board, &self.config.id).await {
+            tracing::warn!(%error, "the node's links stay on the switchboard");
         }
         if let Err(error) = registration::remove(&*self.board, &self.config.id).await {
             tracing::warn!(%error, "the registration stays until it expires");

@@ -236,12 +236,16 @@ impl State {
                     // The task at the other end lives as long as the node.
                     let _ = self.rebuilds.send(index);
                 }
-                Output::Link { key, token, state } => {
-                    if let Some(links) = &self.links {
-                        let _ = links.send(LinkChange { key, token, state });
-                    }
-                }
+                Output::Link { key, token, state } => self.link(LinkChange::Write { key, token, state }),
+                Output::LinkDeleted(key) => self.link(LinkChange::Delete { key }),
             }
+        }
+    }
+
+    fn link(&self, change: LinkChange) {
+        if let Some(links) = &self.links {
+            // The writer ends only after this end is dropped.
+            let _ = links.send(change);
         }
     }
 

@@ -36,6 +36,7 @@ impl NodeCore {
     pub(super) fn ticket_deleted(&mut self, now: Instant, key: TicketKey) {
         self.tickets.delete(key);
         self.leave(now, key, VoiceCloseCode::Disconnected);
+        self.outbox.link_deleted(key);
     }
 
     /// The socket is lost; media go on, and the client may resume.

@@ -92,7 +92,8 @@ pub enum Output {
     Command(WorkerIndex, Box<Command>),
     /// Start a worker again, on the same port.
     RebuildWorker(WorkerIndex),
-    /// Write how a member's connection stands; `Gone` is written and then deleted.
+    /// Write how a member's connection stands. What is gone stays written: it tells that the ticket's connection was
+    /// lost, and not that there never was one.
     Link {
         /// Whose connection.
         key: TicketKey,
@@ -101,6 +102,8 @@ pub enum Output {
         /// Where it stands.
         state: LinkState,
     },
+    /// The ticket is gone: forget how the connection stood.
+    LinkDeleted(TicketKey),
 }
 
 /// Outputs that wait to be fetched.
@@ -141,6 +144,10 @@ impl Outbox {
             token: token.clone(),
             state,
         });
+    }
+
+    pub(super) fn link_deleted(&mut self, key: TicketKey) {
+        self.queue.push_back(Output::LinkDeleted(key));
     }
 
     pub(super) fn pop(&mut self) -> Option<Output> {

@@ -14,7 +14,7 @@ use voxhall_live::{
 };
 use voxhall_node::{Node, NodeConfig};
 use voxhall_protocol::ids::{ChannelId, UserId};
-use voxhall_switchboard::{Change, Expect, MemorySwitchboard, Switchboard};
+use voxhall_switchboard::{Change, Expect, MemorySwitchboard, Switchboard, Watch};
 
 use client::Client;
 
@@ -105,6 +105,18 @@ fn identify(user: UserId) -> serde_json::Value {
         "session_id": format!("session-{user}"), "token": format!("token-{user}")})
 }
 
+/// The next state written of a watched link; `None` if it was deleted.
+async fn next_link(links: &mut Watch) -> Option<LinkState> {
+    loop {
+        let change = tokio::time::timeout(Duration::from_secs(10), links.next());
+        match change.await.expect("the link changes").unwrap() {
+            Change::Put(entry) => return Some(LinkRecord::decode(&entry.key, &entry.value).unwrap().state),
+            Change::Delete { .. } => return None,
+            Change::SnapshotEnd => {}
+        }
+    }
+}
+
 #[tokio::test]
 async fn two_clients_hear_each_other() {
     let house = House::open().await;
@@ -135,19 +147,14 @@ async fn the_node_is_registered_and_links_follow_the_sockets() {
     let record = NodeRecord::decode(&registered.key, &registered.value).unwrap();
     assert_eq!((record.region.as_str(), record.draining), ("local", false));
     let mut links = house.board.watch("link.").await.unwrap();
-    assert_eq!(links.next().await, Some(Change::SnapshotEnd));
     let mut alice = house.invite(ALICE, 8).await;
     alice.handshake(identify(ALICE)).await;
-    let mut states = Vec::new();
+    assert_eq!(next_link(&mut links).await, Some(LinkState::Connected));
     alice.close(1000).await;
-    loop {
-        match links.next().await.unwrap() {
-            Change::Put(entry) => states.push(LinkRecord::decode(&entry.key, &entry.value).unwrap().state),
-            Change::Delete { .. } => break,
-            Change::SnapshotEnd => {}
-        }
-    }
-    assert_eq!(states, [LinkState::Connected, LinkState::Gone]);
+    assert_eq!(next_link(&mut links).await, Some(LinkState::Gone));
+    let ticket = key::ticket(&node_id(), CHANNEL, ALICE);
+    house.board.delete(&ticket, Expect::Any).await.unwrap();
+    assert_eq!(next_link(&mut links).await, None, "deleted with its ticket");
 }
 
 #[tokio::test]
@@ -226,12 +233,8 @@ async fn a_client_that_takes_too_little_is_cut_off_but_can_resume() {
     // Op 4 and the roster are five frames at once.
     alice.handshake(identify(ALICE)).await;
     assert_eq!(alice.close_code().await, Some(4015));
-    let mut state = None;
-    while state != Some(LinkState::Detached) {
-        if let Some(Change::Put(entry)) = links.next().await {
-            state = Some(LinkRecord::decode(&entry.key, &entry.value).unwrap().state);
-        }
-    }
+    assert_eq!(next_link(&mut links).await, Some(LinkState::Connected));
+    assert_eq!(next_link(&mut links).await, Some(LinkState::Detached));
     assert_eq!(house.node.stats().sessions, 2);
 }
 
@@ -278,17 +281,10 @@ async fn links_of_an_earlier_process_are_told_to_be_gone() {
         .unwrap();
     let mut links = board.watch(&key).await.unwrap();
     let _node = Node::start(config(), board.clone()).await.unwrap();
-    let mut states = Vec::new();
-    loop {
-        match links.next().await.unwrap() {
-            Change::Put(entry) => states.push(LinkRecord::decode(&entry.key, &entry.value).unwrap()),
-            Change::Delete { .. } => break,
-            Change::SnapshotEnd => {}
-        }
-    }
-    let gone = LinkRecord {
-        state: LinkState::Gone,
-        ..stale.clone()
-    };
-    assert_eq!(states, [stale, gone]);
+    let states = [
+        next_link(&mut links).await,
+        next_link(&mut links).await,
+        next_link(&mut links).await,
+    ];
+    assert_eq!(states, [Some(LinkState::Connected), Some(LinkState::Gone), None]);
 }

@@ -28,7 +28,8 @@ pub struct World {
     pub core: NodeCore,
     pub now: Instant,
     pub commands: Vec<(WorkerIndex, Command)>,
-    pub links: Vec<(TicketKey, LinkState)>,
+    /// What was written of each link; `None` where it was deleted.
+    pub links: Vec<(TicketKey, Option<LinkState>)>,
     pub rebuilds: Vec<WorkerIndex>,
     sockets: HashMap<ConnectionId, Socket>,
     next_connection: u64,
@@ -238,7 +239,8 @@ impl World {
             }
             Output::Command(worker, command) => self.commands.push((worker, *command)),
             Output::RebuildWorker(worker) => self.rebuilds.push(worker),
-            Output::Link { key, state, .. } => self.links.push((key, state)),
+            Output::Link { key, state, .. } => self.links.push((key, Some(state))),
+            Output::LinkDeleted(key) => self.links.push((key, None)),
         }
     }
 }
