@@ -196,10 +196,7 @@ async fn answer(
 fn settings(config: &NodeConfig) -> Settings {
     let mut modes = EncryptionMode::CURRENT.to_vec();
     if config.legacy_modes {
-        let historic = EncryptionMode::ALL
-            .into_iter()
-            .filter(|mode| mode.is_legacy() && *mode != EncryptionMode::Plain);
-        modes.extend(historic);
+        modes.extend(EncryptionMode::ALL.into_iter().filter(|mode| mode.is_legacy()));
     }
     Settings {
         // `NodeConfig::check` has seen that there is one.

@@ -2,12 +2,15 @@ use voxhall_protocol::voice::{EncryptionMode, ModeName};
 
 /// The mode to select: the forced one if it is on offer, else the best of those on offer.
 ///
-/// The order of preference is that of [`EncryptionMode::ALL`] (media transport, section 5.1); `plain` never.
+/// The order of preference is that of [`EncryptionMode::ALL`] (media transport, section 5.1). `plain`, which hides
+/// nothing, is only taken when it is forced.
 pub(super) fn choose(offered: &[ModeName], forced: Option<EncryptionMode>) -> Option<EncryptionMode> {
     EncryptionMode::ALL
         .into_iter()
-        .filter(|mode| *mode != EncryptionMode::Plain)
-        .filter(|mode| forced.is_none_or(|forced| forced == *mode))
+        .filter(|mode| match forced {
+            Some(forced) => forced == *mode,
+            None => *mode != EncryptionMode::Plain,
+        })
         .find(|mode| offered.iter().any(|name| name.known() == Some(*mode)))
 }
 
@@ -35,9 +38,10 @@ mod tests {
     }
 
     #[test]
-    fn plain_is_never_chosen() {
+    fn plain_is_never_chosen_but_may_be_forced() {
         assert_eq!(choose(&names(&["plain"]), None), None);
-        assert_eq!(choose(&names(&["plain"]), Some(EncryptionMode::Plain)), None);
+        let forced = Some(EncryptionMode::Plain);
+        assert_eq!(choose(&names(&["plain"]), forced), forced);
     }
 
     #[test]
