@@ -1,6 +1,6 @@
 //! Calls: who is in which room, and what follows from it.
 //!
-//! [`rules`] and [`moderation`] decide, [`Calls`] carries out: one decision of this process at a time, on a view that
+//! [`rules`], [`seats`] and [`moderation`] decide, [`Calls`] carries out: one decision of this process at a time, on a view that
 //! has caught up with the last one. [`reaction`] turns what the switchboard reports back into events.
 
 pub(crate) mod moderation;
@@ -8,6 +8,7 @@ mod placement;
 mod plan;
 pub(crate) mod reaction;
 pub(crate) mod rules;
+mod seats;
 pub(crate) mod timers;
 pub(crate) mod view;
 
@@ -99,9 +100,10 @@ impl Calls {
         if !told {
             return Reaction::default();
         }
+        let world = self.directory.read();
         let view = self.view.read();
         Reaction {
-            dispatches: reaction::events(&transition, &view, &self.directory.read()),
+            dispatches: reaction::events(&transition, &view, &world),
             repairs: repairs(&transition, &view),
         }
     }
@@ -154,9 +156,11 @@ impl Calls {
             media_session_id: format!("{:032x}", rand::random::<u128>()),
             token: || format!("{:016x}", rand::random::<u64>()),
         };
+        let world = self.directory.read();
+        let view = self.view.read();
         decide(Facts {
-            view: &self.view.read(),
-            world: &self.directory.read(),
+            view: &view,
+            world: &world,
             limits: &self.limits,
             fresh: &fresh,
         })

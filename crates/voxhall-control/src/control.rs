@@ -20,6 +20,9 @@ pub struct Control {
 }
 
 /// What the parts of the control plane share.
+///
+/// Locks are taken in this order: the directory's copy, the live view, the hub's registry, a session. Whoever holds
+/// one takes only later ones, and none is held across an await.
 pub(crate) struct Core {
     pub(crate) config: ControlConfig,
     pub(crate) directory: Arc<Directory>,
@@ -143,10 +146,10 @@ impl Core {
 
     async fn expire(&self, timer: &Timer) -> Result<(), Error> {
         match timer {
-            Timer::RingEnds(channel, user) => self.calls.act(|facts| facts.ring_ended(*channel, *user)).await,
-            Timer::AloneEnds(channel) => self.calls.act(|facts| facts.alone_ended(*channel)).await,
-            Timer::TicketEnds(at, token) => self.calls.act(|facts| facts.ticket_ended(at, token)).await,
-            Timer::SessionEnds(session) => {
+            Timer::Ringing(channel, user) => self.calls.act(|facts| facts.ring_ended(*channel, *user)).await,
+            Timer::Waiting(channel) => self.calls.act(|facts| facts.alone_ended(*channel)).await,
+            Timer::Move(at, token) => self.calls.act(|facts| facts.ticket_ended(at, token)).await,
+            Timer::Resume(session) => {
                 // A resume takes the timer back, but may come while it is being taken out.
                 if self.hub.session(session).is_some_and(|cell| !cell.is_attached()) {
                     self.end_session(session).await;
@@ -160,14 +163,14 @@ impl Core {
     /// A session has no socket: it waits to be resumed.
     pub(crate) fn session_detached(&self, session: &str) {
         self.calls.set_timer(
-            Timer::SessionEnds(session.to_owned()),
+            Timer::Resume(session.to_owned()),
             self.config.limits.resume_window,
         );
     }
 
     /// A session was resumed.
     pub(crate) fn session_kept(&self, session: &str) {
-        self.calls.clear_timer(&Timer::SessionEnds(session.to_owned()));
+        self.calls.clear_timer(&Timer::Resume(session.to_owned()));
     }
 
     /// Ends a session: it leaves every room it is in.

@@ -48,7 +48,7 @@ impl Facts<'_> {
                 Rung::Only(users) => users.contains(user),
             };
             if meant && !inside(user) {
-                plan.set_timer(Timer::RingEnds(call.channel_id, *user), self.limits.ring_time);
+                plan.set_timer(Timer::Ringing(call.channel_id, *user), self.limits.ring_time);
                 if !ringing.contains(user) {
                     ringing.push(*user);
                 }
@@ -65,7 +65,7 @@ impl Facts<'_> {
             private.ringing.iter().partition(|user| users.contains(user));
         let mut plan = Plan::new();
         for user in stopped {
-            plan.push(Step::ClearTimer(Timer::RingEnds(call.channel_id, user)));
+            plan.push(Step::ClearTimer(Timer::Ringing(call.channel_id, user)));
         }
         self.put_ringing(&mut plan, call, ringing);
         Some(plan)
@@ -312,9 +312,7 @@ impl Facts<'_> {
     /// suppressed, and who may again is not.
     pub(crate) fn permissions_changed(self, record: &VoiceRecord) -> Option<Plan> {
         let channel = record.channel_id?;
-        if self.world.guild_channel(channel).is_none() {
-            return None;
-        }
+        self.world.guild_channel(channel)?;
         let mut plan = Plan::new();
         if self
             .world

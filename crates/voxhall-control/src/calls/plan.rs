@@ -93,7 +93,7 @@ impl Plan {
 
     /// Takes back the timer that ends a call in which somebody waits alone.
     pub(crate) fn clear_alone(&mut self, channel: ChannelId) {
-        self.steps.push(Step::ClearTimer(Timer::AloneEnds(channel)));
+        self.steps.push(Step::ClearTimer(Timer::Waiting(channel)));
     }
 
     /// The steps.

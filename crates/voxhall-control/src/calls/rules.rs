@@ -3,31 +3,21 @@
 //! A rule reads the live view and the directory and gives a [`Plan`]; `None` means silence, which is how the protocol
 //! refuses. The order of a plan's writes is the order of the events that clients see.
 
-use std::time::Duration;
-
-use voxhall_live::{
-    CallRecord, LinkState, MediaPermissions, PrivateCall, TicketEnd, TicketRecord, VoiceRecord, key,
-};
+use voxhall_live::{LinkState, TicketEnd, TicketRecord, VoiceRecord, key};
 use voxhall_protocol::gateway::VoiceStateUpdate;
 use voxhall_protocol::ids::{ChannelId, GuildId, MessageId, UserId};
 use voxhall_protocol::model::{ChannelKind, Permissions};
 
-use super::placement::{self, Wish};
-use super::plan::{Plan, Step};
-use super::timers::Timer;
+use super::plan::Plan;
 use super::view::{LiveView, VoiceKey, voice_key};
 use crate::Limits;
-use crate::directory::{CallMessage, Home, World};
-
-/// How long a client that was moved may take to leave the old voice connection by itself: closing it first confuses
-/// some (gateway-and-calls, section 4.5).
-const MOVE_GRACE: Duration = Duration::from_secs(1);
+use crate::directory::{Home, World};
 
 /// How many cameras one voice channel carries (`max_video_channel_users`).
-pub(crate) const VIDEO_LIMIT: usize = 25;
+const VIDEO_LIMIT: usize = 25;
 
 /// How many cameras one stage carries.
-pub(crate) const STAGE_VIDEO_LIMIT: usize = 50;
+const STAGE_VIDEO_LIMIT: usize = 50;
 
 /// Who acts.
 #[derive(Debug, Clone, Copy)]
@@ -62,12 +52,14 @@ pub(crate) struct Facts<'a> {
     pub(crate) fresh: &'a Fresh,
 }
 
-/// A room that somebody may enter.
-struct Room<'a> {
-    channel: ChannelId,
-    guild: Option<GuildId>,
-    region: Option<&'a str>,
-    permissions: Permissions,
+/// A room that somebody may know of.
+pub(super) struct Room<'a> {
+    pub(super) channel: ChannelId,
+    pub(super) guild: Option<GuildId>,
+    /// Where it must be.
+    pub(super) region: Option<&'a str>,
+    /// What the one who comes may do there.
+    pub(super) permissions: Permissions,
 }
 
 impl<'a> Facts<'a> {
@@ -219,7 +211,7 @@ impl<'a> Facts<'a> {
     }
 
     /// Whether somebody who enters may not speak: no SPEAK, timed out, or audience of a stage.
-    fn suppressed(self, channel: ChannelId, user: UserId) -> bool {
+    pub(super) fn suppressed(self, channel: ChannelId, user: UserId) -> bool {
         let Some((guild, record)) = self.world.guild_channel(channel) else {
             return false;
         };
@@ -234,6 +226,16 @@ impl<'a> Facts<'a> {
             Permissions::SPEAK
         };
         !permissions.contains(needed) || timed_out && !permissions.contains(Permissions::ADMINISTRATOR)
+    }
+
+    /// Whether somebody who is in a room may still not speak, now that permissions have changed. Whoever was made a
+    /// speaker in a stage stays one.
+    pub(super) fn suppression_after_change(self, record: &VoiceRecord, channel: ChannelId) -> bool {
+        if self.is_stage(channel) {
+            record.suppress
+        } else {
+            self.suppressed(channel, record.user_id)
+        }
     }
 
     /// The same room again (the table of section 4.3).
@@ -280,306 +282,6 @@ impl<'a> Facts<'a> {
             None => plan.put(self.view, key, &self.ticket(&record, call)?),
         }
         Some(())
-    }
-
-    /// From one room to another.
-    fn go(
-        self,
-        plan: &mut Plan,
-        current: &VoiceRecord,
-        record: VoiceRecord,
-        room: &Room<'_>,
-        preferred: &[String],
-    ) -> Option<()> {
-        if current.guild_id.is_some() && current.guild_id == record.guild_id {
-            self.enter(plan, record, room, preferred)?;
-            self.end_tickets_later(plan, current);
-        } else {
-            // Nothing may be written if the new room cannot take the member, so that is found out first.
-            self.place(room, preferred)?;
-            self.leave_open(plan, current);
-            self.enter(plan, record, room, preferred)?;
-        }
-        Some(())
-    }
-
-    /// Carries somebody to another room of the same guild, as a moderator does.
-    pub(super) fn carry(self, plan: &mut Plan, current: &VoiceRecord, to: ChannelId) -> Option<()> {
-        let (guild, channel) = self.world.guild_channel(to)?;
-        let room = Room {
-            channel: to,
-            guild: Some(guild.id),
-            region: channel.rtc_region.as_deref(),
-            permissions: self.world.permissions(to, current.user_id),
-        };
-        let record = VoiceRecord {
-            channel_id: Some(to),
-            suppress: self.suppressed(to, current.user_id),
-            self_stream: false,
-            request_to_speak_timestamp: None,
-            connected_at_ms: self.fresh.now_ms,
-            ..current.clone()
-        };
-        self.go(plan, current, record, &room, &[])
-    }
-
-    /// Whether somebody who is in a room may still not speak, now that permissions have changed. Whoever was made a
-    /// speaker in a stage stays one.
-    pub(super) fn suppression_after_change(self, record: &VoiceRecord, channel: ChannelId) -> bool {
-        if self.is_stage(channel) {
-            record.suppress
-        } else {
-            self.suppressed(channel, record.user_id)
-        }
-    }
-
-    /// Into a room: the call, then the voice state, then the right to connect.
-    fn enter(
-        self,
-        plan: &mut Plan,
-        record: VoiceRecord,
-        room: &Room<'_>,
-        preferred: &[String],
-    ) -> Option<()> {
-        let (call, unring) = self.join_call(plan, &record, room, preferred)?;
-        plan.put(self.view, voice_key(self.key_of(&record)), &record);
-        if let Some(quiet) = unring {
-            plan.put(self.view, key::call(room.channel), &quiet);
-            plan.push(Step::ClearTimer(Timer::RingEnds(room.channel, record.user_id)));
-        }
-        let ticket = self.ticket(&record, &call)?;
-        plan.put(
-            self.view,
-            key::ticket(&call.node, room.channel, record.user_id),
-            &ticket,
-        );
-        Some(())
-    }
-
-    /// Begins the call or joins the one that runs. Returns it, and how it must be written once more when the joiner
-    /// was being rung: that comes after the voice state.
-    fn join_call(
-        self,
-        plan: &mut Plan,
-        record: &VoiceRecord,
-        room: &Room<'_>,
-        preferred: &[String],
-    ) -> Option<(CallRecord, Option<CallRecord>)> {
-        let mut call = self.place(room, preferred)?;
-        let before = self.view.call(room.channel);
-        match (&mut call.private, before) {
-            (None, None) if room.guild.is_none() => {
-                call.private = Some(self.begin_private(plan, record.user_id, room.channel));
-                let alone = self.limits.alone_in_call;
-                plan.set_timer(Timer::AloneEnds(room.channel), alone);
-            }
-            (Some(private), Some(_)) => {
-                if !private.participants.contains(&record.user_id) {
-                    private.participants.insert(0, record.user_id);
-                    plan.push(Step::LogParticipant(private.message_id, record.user_id));
-                }
-                plan.clear_alone(room.channel);
-            }
-            _ => {}
-        }
-        if before != Some(&call) {
-            plan.put(self.view, key::call(room.channel), &call);
-        }
-        let mut quiet = call.clone();
-        let unring = quiet.private.as_mut().is_some_and(|private| {
-            let rung = private.ringing.len();
-            private.ringing.retain(|user| *user != record.user_id);
-            private.ringing.len() != rung
-        });
-        Some((call, unring.then_some(quiet)))
-    }
-
-    fn begin_private(self, plan: &mut Plan, caller: UserId, channel_id: ChannelId) -> PrivateCall {
-        plan.push(Step::LogCall(CallMessage {
-            id: self.fresh.message_id,
-            channel_id,
-            author: caller,
-        }));
-        PrivateCall {
-            message_id: self.fresh.message_id,
-            caller,
-            participants: vec![caller],
-            ringing: Vec::new(),
-            ended_at_ms: None,
-        }
-    }
-
-    /// The call that runs in a room, moved if its node is gone, or a new one; `None` if no node takes calls.
-    fn place(self, room: &Room<'_>, preferred: &[String]) -> Option<CallRecord> {
-        let running = self.view.call(room.channel);
-        if let Some(call) = running
-            && self.view.node(&call.node).is_some()
-        {
-            return Some(call.clone());
-        }
-        let wish = Wish {
-            region: room.region,
-            preferred,
-        };
-        let (node, registered) = placement::choose(self.view, wish)?;
-        Some(CallRecord {
-            channel_id: room.channel,
-            guild_id: room.guild,
-            node: node.clone(),
-            endpoint: registered.endpoint.clone(),
-            region: registered.region.clone(),
-            media_session_id: match running {
-                Some(call) => call.media_session_id.clone(),
-                None => self.fresh.media_session_id.clone(),
-            },
-            private: running.and_then(|call| call.private.clone()),
-        })
-    }
-
-    /// A new right to connect to `call` for the owner of a voice state.
-    pub(super) fn ticket(self, record: &VoiceRecord, call: &CallRecord) -> Option<TicketRecord> {
-        let channel_id = record.channel_id?;
-        Some(TicketRecord {
-            user_id: record.user_id,
-            session_id: record.session_id.clone(),
-            token: (self.fresh.token)(),
-            server_id: record.guild_id.map_or(channel_id.0, |guild| guild.0),
-            channel_id,
-            guild_id: record.guild_id,
-            endpoint: call.endpoint.clone(),
-            permissions: self.media_permissions(record),
-            flags: record.flags,
-            ended: None,
-        })
-    }
-
-    /// What somebody with this voice state may do with media.
-    pub(super) fn media_permissions(self, record: &VoiceRecord) -> MediaPermissions {
-        let granted = match (record.guild_id, record.channel_id) {
-            (Some(_), Some(channel)) => self.world.permissions(channel, record.user_id),
-            _ => Permissions::ALL,
-        };
-        MediaPermissions {
-            // What a self-muted client sends is not worth forwarding, nor is anything to a self-deafened one.
-            speak: !record.mute && !record.suppress && !record.self_mute,
-            video: granted.contains(Permissions::STREAM),
-            hear: !record.deaf && !record.self_deaf,
-            priority: granted.contains(Permissions::PRIORITY_SPEAKER),
-        }
-    }
-
-    /// The key of a voice state.
-    pub(super) fn key_of(self, record: &VoiceRecord) -> VoiceKey {
-        let bot = self.world.user(record.user_id).is_some_and(|user| user.bot);
-        (record.user_id, record.guild_id.filter(|_| bot))
-    }
-
-    /// Out of a room and out of voice.
-    pub(super) fn leave(self, plan: &mut Plan, record: &VoiceRecord, why: TicketEnd) {
-        let key = voice_key(self.key_of(record));
-        self.tell_left(plan, record);
-        plan.delete(self.view, key);
-        self.end_tickets(plan, record, why);
-        self.end_call_if_empty(plan, record);
-    }
-
-    /// Out of a room, with the voice state about to be written anew for another one.
-    fn leave_open(self, plan: &mut Plan, record: &VoiceRecord) {
-        self.tell_left(plan, record);
-        self.end_tickets(plan, record, TicketEnd::Disconnected);
-        self.end_call_if_empty(plan, record);
-    }
-
-    fn tell_left(self, plan: &mut Plan, record: &VoiceRecord) {
-        let gone = VoiceRecord {
-            channel_id: None,
-            self_video: false,
-            self_stream: false,
-            suppress: false,
-            request_to_speak_timestamp: None,
-            ..record.clone()
-        };
-        plan.put(self.view, voice_key(self.key_of(record)), &gone);
-    }
-
-    fn end_tickets(self, plan: &mut Plan, record: &VoiceRecord, why: TicketEnd) {
-        let Some(channel) = record.channel_id else { return };
-        for ((node, _, user), ticket) in self.view.tickets_of_room(channel) {
-            if *user != record.user_id {
-                continue;
-            }
-            let key = key::ticket(node, channel, *user);
-            if why != TicketEnd::Disconnected {
-                plan.put(
-                    self.view,
-                    key.clone(),
-                    &TicketRecord {
-                        ended: Some(why),
-                        ..ticket.clone()
-                    },
-                );
-            }
-            plan.delete(self.view, key);
-        }
-    }
-
-    fn end_tickets_later(self, plan: &mut Plan, record: &VoiceRecord) {
-        let Some(channel) = record.channel_id else { return };
-        let mut ends_later = false;
-        for (at, ticket) in self.view.tickets_of_room(channel) {
-            if at.2 == record.user_id {
-                plan.set_timer(Timer::TicketEnds(at.clone(), ticket.token.clone()), MOVE_GRACE);
-                ends_later = true;
-            }
-        }
-        if !ends_later {
-            self.end_call_if_empty(plan, record);
-        }
-    }
-
-    /// Ends a room's call when the owner of `leaving` was the last one in it, or begins to count how long the one who
-    /// stays behind is alone.
-    fn end_call_if_empty(self, plan: &mut Plan, leaving: &VoiceRecord) {
-        let Some(channel) = leaving.channel_id else { return };
-        let Some(call) = self.view.call(channel) else {
-            return;
-        };
-        let left = self.key_of(leaving);
-        let staying = self
-            .view
-            .room(channel)
-            .filter(|record| self.key_of(record) != left)
-            .count();
-        match staying {
-            0 => self.end_call(plan, call),
-            1 if call.private.is_some() => {
-                plan.set_timer(Timer::AloneEnds(channel), self.limits.alone_in_call)
-            }
-            _ => {}
-        }
-    }
-
-    /// Ends a call.
-    pub(super) fn end_call(self, plan: &mut Plan, call: &CallRecord) {
-        let key = key::call(call.channel_id);
-        if let Some(private) = &call.private {
-            let ended = PrivateCall {
-                ended_at_ms: Some(self.fresh.now_ms),
-                ringing: Vec::new(),
-                ..private.clone()
-            };
-            plan.push(Step::LogCallEnd(private.message_id, self.fresh.now_ms));
-            plan.put(
-                self.view,
-                key.clone(),
-                &CallRecord {
-                    private: Some(ended),
-                    ..call.clone()
-                },
-            );
-            plan.clear_alone(call.channel_id);
-        }
-        plan.delete(self.view, key);
     }
 }
 

@@ -11,14 +11,14 @@ use super::view::TicketKey;
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Timer {
     /// Nobody answered: one recipient is no longer rung.
-    RingEnds(ChannelId, UserId),
+    Ringing(ChannelId, UserId),
     /// Somebody waited alone in a private call for too long.
-    AloneEnds(ChannelId),
+    Waiting(ChannelId),
     /// A client that was moved had its time to leave the old room's voice connection by itself. The token tells
     /// that right to connect from a later one to the same room.
-    TicketEnds(TicketKey, String),
+    Move(TicketKey, String),
     /// A session without a socket was not resumed in time.
-    SessionEnds(String),
+    Resume(String),
 }
 
 /// The timers that are set.
@@ -61,7 +61,7 @@ mod tests {
     fn a_timer_set_again_is_late_and_one_taken_back_never_comes() {
         let start = Instant::now();
         let second = |number| start + Duration::from_secs(number);
-        let alone = |channel| Timer::AloneEnds(ChannelId(channel));
+        let alone = |channel| Timer::Waiting(ChannelId(channel));
         let mut timers = Timers::default();
         timers.set(alone(1), second(1));
         timers.set(alone(2), second(2));

@@ -4,6 +4,7 @@
 //! control does about a change starts from that.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::Hash;
 
 use voxhall_live::{
     CallRecord, LinkRecord, LinkState, NodeId, NodeRecord, Record, TicketRecord, VoiceRecord, key,
@@ -54,10 +55,12 @@ pub(crate) struct LiveView {
     nodes: BTreeMap<NodeId, NodeRecord>,
     calls: HashMap<ChannelId, CallRecord>,
     voices: HashMap<VoiceKey, VoiceRecord>,
-    tickets: BTreeMap<TicketKey, TicketRecord>,
+    tickets: HashMap<ChannelId, BTreeMap<TicketKey, TicketRecord>>,
     links: HashMap<TicketKey, LinkRecord>,
     /// Who is in a room.
     rooms: HashMap<ChannelId, BTreeSet<VoiceKey>>,
+    /// What a main-Gateway session holds.
+    sessions: HashMap<String, BTreeSet<VoiceKey>>,
     revisions: HashMap<String, Revision>,
 }
 
@@ -104,7 +107,7 @@ impl LiveView {
             Some(Key::Voice(voice)) => {
                 let after = VoiceRecord::decode(key, value)?;
                 let before = self.voices.insert(voice, after.clone());
-                self.moved(voice, before.as_ref(), after.channel_id);
+                self.moved(voice, before.as_ref(), Some(&after));
                 Transition::Voice {
                     before,
                     after: Some(after),
@@ -112,7 +115,8 @@ impl LiveView {
             }
             Some(Key::Ticket(ticket)) => {
                 let after = TicketRecord::decode(key, value)?;
-                let before = self.tickets.insert(ticket.clone(), after.clone());
+                let room = self.tickets.entry(ticket.1).or_default();
+                let before = room.insert(ticket.clone(), after.clone());
                 Transition::Ticket {
                     key: ticket,
                     before,
@@ -147,7 +151,7 @@ impl LiveView {
                 Transition::Voice { before, after: None }
             }
             Some(Key::Ticket(ticket)) => Transition::Ticket {
-                before: self.tickets.remove(&ticket),
+                before: self.take_ticket(&ticket),
                 key: ticket,
                 after: None,
             },
@@ -159,18 +163,31 @@ impl LiveView {
         }
     }
 
-    fn moved(&mut self, voice: VoiceKey, before: Option<&VoiceRecord>, to: Option<ChannelId>) {
-        if let Some(from) = before.and_then(|record| record.channel_id)
-            && let Some(room) = self.rooms.get_mut(&from)
-        {
-            room.remove(&voice);
-            if room.is_empty() {
-                self.rooms.remove(&from);
+    fn moved(&mut self, voice: VoiceKey, before: Option<&VoiceRecord>, after: Option<&VoiceRecord>) {
+        if let Some(before) = before {
+            if let Some(room) = before.channel_id {
+                forget(&mut self.rooms, &room, voice);
             }
+            forget(&mut self.sessions, &before.session_id, voice);
         }
-        if let Some(to) = to {
-            self.rooms.entry(to).or_default().insert(voice);
+        if let Some(after) = after {
+            if let Some(room) = after.channel_id {
+                self.rooms.entry(room).or_default().insert(voice);
+            }
+            self.sessions
+                .entry(after.session_id.clone())
+                .or_default()
+                .insert(voice);
         }
+    }
+
+    fn take_ticket(&mut self, at: &TicketKey) -> Option<TicketRecord> {
+        let room = self.tickets.get_mut(&at.1)?;
+        let taken = room.remove(at);
+        if room.is_empty() {
+            self.tickets.remove(&at.1);
+        }
+        taken
     }
 
     /// The last write of a key, if it exists.
@@ -205,10 +222,10 @@ impl LiveView {
             .filter(|record| record.channel_id.is_some())
     }
 
-    /// All voice states of a main-Gateway session.
-    pub(crate) fn voices_of_session<'a>(&'a self, session: &'a str) -> impl Iterator<Item = &'a VoiceRecord> {
-        let inside = self.voices.values().filter(|record| record.channel_id.is_some());
-        inside.filter(move |record| record.session_id == session)
+    /// The voice states of a main-Gateway session that are in a room.
+    pub(crate) fn voices_of_session(&self, session: &str) -> impl Iterator<Item = &VoiceRecord> {
+        let held = self.sessions.get(session).into_iter().flatten();
+        held.filter_map(|voice| self.voice(*voice))
     }
 
     /// The voice state of an account in a guild, whatever kind of account it is.
@@ -234,7 +251,7 @@ impl LiveView {
 
     /// A right to connect.
     pub(crate) fn ticket(&self, node: &NodeId, channel: ChannelId, user: UserId) -> Option<&TicketRecord> {
-        self.tickets.get(&(node.clone(), channel, user))
+        self.tickets.get(&channel)?.get(&(node.clone(), channel, user))
     }
 
     /// All rights to connect to a room, on whatever node.
@@ -242,15 +259,24 @@ impl LiveView {
         &self,
         channel: ChannelId,
     ) -> impl Iterator<Item = (&TicketKey, &TicketRecord)> {
-        self.tickets.iter().filter(move |((_, at, _), _)| *at == channel)
+        self.tickets.get(&channel).into_iter().flatten()
     }
 
     /// The voice connection that belongs to a right to connect: only one that was identified with its token counts.
     pub(crate) fn link_state(&self, node: &NodeId, channel: ChannelId, user: UserId) -> Option<LinkState> {
-        let at = (node.clone(), channel, user);
-        let token = &self.tickets.get(&at)?.token;
-        let link = self.links.get(&at)?;
+        let token = &self.ticket(node, channel, user)?.token;
+        let link = self.links.get(&(node.clone(), channel, user))?;
         (link.token == *token).then_some(link.state)
+    }
+}
+
+/// Takes a voice state out of an index.
+fn forget<K: Eq + Hash>(index: &mut HashMap<K, BTreeSet<VoiceKey>>, at: &K, voice: VoiceKey) {
+    if let Some(held) = index.get_mut(at) {
+        held.remove(&voice);
+        if held.is_empty() {
+            index.remove(at);
+        }
     }
 }
 

@@ -4,7 +4,8 @@ use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use voxhall_protocol::gateway::{
-    ClientMessage, GatewayCloseCode, Hello, Identify, OneOrMany, RateLimited, Resume, ServerMessage,
+    ClientMessage, GatewayCloseCode, GatewayOpcode, Hello, Identify, RateLimited, RequestGuildMembers,
+    Resume, ServerMessage,
 };
 use voxhall_protocol::ids::GuildId;
 
@@ -17,6 +18,9 @@ const VOICE_UPDATES: usize = 10;
 const VOICE_UPDATE_WINDOW: Duration = Duration::from_secs(10);
 /// How often the members of one guild may be asked for.
 const MEMBER_REQUEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// How many guilds are remembered as asked about; it takes a client of no good will to come to more.
+const MOST_MEMBER_REQUESTS: usize = 1000;
 
 /// What a connection wants done.
 #[derive(Debug, Clone, PartialEq)]
@@ -220,43 +224,39 @@ impl Connection {
 
     fn command(&mut self, now: Instant, command: ClientMessage) {
         match &command {
-            ClientMessage::VoiceStateUpdate(_) => {
-                if !self.voice_updates.admit(now, VOICE_UPDATE_WINDOW, VOICE_UPDATES) {
-                    tracing::debug!("a client sends op 4 too often; this one is dropped");
-                    return;
-                }
+            ClientMessage::VoiceStateUpdate(_) if !self.admit_voice_update(now) => {
+                tracing::debug!("a client sends op 4 too often; this one is dropped");
             }
-            ClientMessage::RequestGuildMembers(request) => {
-                if let Some(limited) = self.limit_member_request(now, &request.guild_id) {
-                    let (guild, retry_after) = limited;
-                    let nonce = request.nonce.value();
-                    let meta = serde_json::json!({"guild_id": guild, "nonce": nonce});
-                    let op = voxhall_protocol::gateway::GatewayOpcode::RequestGuildMembers;
-                    let limited = RateLimited::new(op, retry_after.as_secs_f64(), meta);
-                    self.outputs.push_back(Output::TellLimited(limited));
-                    return;
-                }
-            }
-            _ => {}
+            ClientMessage::RequestGuildMembers(request) => match self.limit_member_request(now, request) {
+                Some(limited) => self.outputs.push_back(Output::TellLimited(limited)),
+                None => self.outputs.push_back(Output::Command(command)),
+            },
+            _ => self.outputs.push_back(Output::Command(command)),
         }
-        self.outputs.push_back(Output::Command(command));
     }
 
-    /// The first of the guilds that was asked about too lately, and how long it must rest.
-    fn limit_member_request(
-        &mut self,
-        now: Instant,
-        guilds: &OneOrMany<GuildId>,
-    ) -> Option<(GuildId, Duration)> {
+    fn admit_voice_update(&mut self, now: Instant) -> bool {
+        self.voice_updates.admit(now, VOICE_UPDATE_WINDOW, VOICE_UPDATES)
+    }
+
+    /// What to answer if one of the guilds was asked about too lately; else notes that it is asked about now.
+    fn limit_member_request(&mut self, now: Instant, request: &RequestGuildMembers) -> Option<RateLimited> {
         self.member_requests
             .retain(|_, asked| now.duration_since(*asked) < MEMBER_REQUEST_PAUSE);
-        for guild in guilds.as_slice() {
-            if let Some(asked) = self.member_requests.get(guild) {
-                return Some((*guild, MEMBER_REQUEST_PAUSE - now.duration_since(*asked)));
-            }
+        let guilds = request.guild_id.as_slice();
+        let asked = |guild: &GuildId| self.member_requests.get(guild).map(|asked| (*guild, *asked));
+        if let Some((guild, asked)) = guilds.iter().find_map(asked) {
+            let wait = MEMBER_REQUEST_PAUSE.saturating_sub(now.duration_since(asked));
+            let meta = serde_json::json!({"guild_id": guild, "nonce": request.nonce.value()});
+            return Some(RateLimited::new(
+                GatewayOpcode::RequestGuildMembers,
+                wait.as_secs_f64(),
+                meta,
+            ));
         }
+        let room = MOST_MEMBER_REQUESTS.saturating_sub(self.member_requests.len());
         self.member_requests
-            .extend(guilds.as_slice().iter().map(|guild| (*guild, now)));
+            .extend(guilds.iter().take(room).map(|guild| (*guild, now)));
         None
     }
 
@@ -271,5 +271,93 @@ impl Connection {
     /// How long a client may be silent: an interval and a half.
     fn patience(&self) -> Duration {
         self.interval() + self.interval() / 2
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outputs(connection: &mut Connection) -> Vec<Output> {
+        std::iter::from_fn(|| connection.poll_output()).collect()
+    }
+
+    fn greeted() -> (Connection, Instant) {
+        let now = Instant::now();
+        let mut connection = Connection::new(Limits::default(), now);
+        assert!(matches!(
+            outputs(&mut connection)[..],
+            [Output::Send(ServerMessage::Hello(_))]
+        ));
+        (connection, now)
+    }
+
+    const IDENTIFY: &[u8] = br#"{"op":2,"d":{"token":"t"}}"#;
+
+    #[test]
+    fn a_session_is_asked_for_once() {
+        let (mut connection, now) = greeted();
+        connection.handle_frame(now, IDENTIFY);
+        assert!(matches!(outputs(&mut connection)[..], [Output::Identify(_)]));
+        connection.handle_frame(now, IDENTIFY);
+        assert_eq!(
+            outputs(&mut connection),
+            [Output::Close(GatewayCloseCode::AlreadyAuthenticated)]
+        );
+        connection.handle_frame(now, IDENTIFY);
+        connection.handle_timeout(now + Duration::from_secs(1000));
+        assert_eq!(outputs(&mut connection), [], "nothing comes after the close");
+        assert_eq!(connection.poll_timeout(), None);
+    }
+
+    #[test]
+    fn after_an_invalid_session_the_client_may_identify_again() {
+        let (mut connection, now) = greeted();
+        connection.handle_frame(now, br#"{"op":6,"d":{"token":"t","session_id":"s","seq":1}}"#);
+        assert!(matches!(outputs(&mut connection)[..], [Output::Resume(_)]));
+        connection.refused(Refusal::InvalidSession);
+        assert_eq!(
+            outputs(&mut connection),
+            [Output::Send(ServerMessage::InvalidSession(false))]
+        );
+        connection.handle_frame(now, IDENTIFY);
+        connection.accepted();
+        connection.handle_frame(now, br#"{"op":5,"d":null}"#);
+        assert_eq!(
+            outputs(&mut connection)[1..],
+            [Output::Command(ClientMessage::VoiceServerPing)]
+        );
+    }
+
+    #[test]
+    fn commands_wait_for_the_session() {
+        let (mut connection, now) = greeted();
+        connection.handle_frame(now, IDENTIFY);
+        outputs(&mut connection);
+        connection.handle_frame(now, br#"{"op":5,"d":null}"#);
+        assert_eq!(
+            outputs(&mut connection),
+            [Output::Close(GatewayCloseCode::NotAuthenticated)]
+        );
+    }
+
+    #[test]
+    fn a_heartbeat_in_time_keeps_the_socket() {
+        let (mut connection, now) = greeted();
+        let interval = Limits::default().heartbeat_interval;
+        assert_eq!(connection.poll_timeout(), Some(now + interval));
+        connection.handle_timeout(now + interval);
+        assert_eq!(outputs(&mut connection), [Output::Send(ServerMessage::Heartbeat)]);
+        connection.handle_frame(now + interval, br#"{"op":40,"d":{"seq":null,"qos":{}}}"#);
+        assert_eq!(
+            outputs(&mut connection),
+            [Output::Send(ServerMessage::HeartbeatAck)]
+        );
+        assert_eq!(connection.poll_timeout(), Some(now + interval * 2));
+        connection.handle_timeout(now + interval * 2 + interval / 2);
+        assert_eq!(
+            outputs(&mut connection),
+            [Output::Close(GatewayCloseCode::SessionTimedOut)]
+        );
     }
 }

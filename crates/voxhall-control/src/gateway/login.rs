@@ -54,9 +54,9 @@ impl Core {
             events: self.config.limits.replay_events,
             bytes: self.config.limits.replay_bytes,
         };
+        let world = self.directory.read();
+        let view = self.calls.view();
         let cell = self.hub.open(profile.clone(), replay, |session_id, session| {
-            let world = self.directory.read();
-            let view = self.calls.view();
             let greeting = Greeting {
                 world: &world,
                 view: &view,
