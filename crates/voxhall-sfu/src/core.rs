@@ -10,7 +10,7 @@
 //! }
 //! ```
 //!
-//! The way of an audio packet: [`ingress`] finds its member by SSRC, opens it, checks replay and permission; [`audio`]
+//! The way of an audio packet: `ingress` finds its member by SSRC, opens it, checks replay and permission; `audio`
 //! walks the room's listeners, which lie side by side in memory with all that sealing for them takes.
 
 use std::collections::{HashMap, VecDeque};

@@ -1,4 +1,24 @@
 //! Rooms, members and packet forwarding: a sans-IO core and the worker thread that drives it.
+//!
+//! The node speaks to a worker through [`WorkerHandle`]: [`Command`]s go in, [`Event`]s come out. A worker is one thread
+//! with one UDP port and many rooms; nothing is shared between workers. Its [`core`] holds all state and does no I/O, so
+//! that a test can run a call in virtual time.
+//!
+//! | it does | where |
+//! |---|---|
+//! | discovery in all forms, pings, keep-alives | `core::unauthenticated` |
+//! | finds a packet's member by SSRC and a successful decryption, refuses replays | `core::ingress` |
+//! | follows members whose address changes | `core::binding` |
+//! | enforces mute, deaf, announced layers; the listener's payload types; end-to-end encryption's rule | `core::audio`, `core::video` |
+//! | simulcast by wants, changes of layer at keyframes, numbers without gaps | `core::layer`, `core::continuity` |
+//! | sends video again that got lost | `core::history`, `core::control` |
+//! | keyframe requests, receiver reports, sender reports, reports of arrivals | `core::control`, `core::reports` |
+//!
+//! What it does not do: estimate a receiver's bandwidth and lower its layer by itself, cap the number of loud speakers,
+//! WebRTC transports, relay a room between workers.
+//!
+//! Speed: the packet path takes no lock and allocates nothing. [`floor`] is the least that forwarding can cost; the
+//! bench `fanout` measures a worker against it.
 
 mod command;
 mod config;

@@ -22,7 +22,13 @@ pub struct ReceiveBatch {
     addresses: Vec<RawAddress>,
     storage: Vec<u8>,
     received: usize,
+    /// How many the next call may take: more when many come, so that a quiet port does not pay for tables it does
+    /// not use.
+    window: usize,
 }
+
+/// Datagrams that a call may take at least, if the batch has room for them.
+const LEAST_WINDOW: usize = 8;
 
 impl ReceiveBatch {
     /// Room for `capacity` datagrams.
@@ -36,6 +42,7 @@ impl ReceiveBatch {
             addresses: vec![RawAddress::empty(); capacity],
             storage: vec![0; capacity * SLOT],
             received: 0,
+            window: LEAST_WINDOW.min(capacity),
         }
     }
 
@@ -53,11 +60,18 @@ impl ReceiveBatch {
 
     /// Waits as the socket's timeout says for the first datagram, then takes what is there.
     pub(super) fn fill(&mut self, descriptor: RawFd) -> io::Result<usize> {
+        self.window = if self.received == self.window {
+            self.window * 2
+        } else {
+            self.received.max(LEAST_WINDOW)
+        };
+        self.window = self.window.min(self.headers.len());
         self.received = 0;
         self.point_into_buffers();
-        let capacity = self.headers.len() as libc::c_uint;
-        // SAFETY: `headers` has `capacity` entries. `point_into_buffers` made each of them lead to its own iovec,
-        // address and slot of the stated lengths, all owned by this batch, which is borrowed for the whole call.
+        let capacity = self.window as libc::c_uint;
+        // SAFETY: `headers` has at least `capacity` entries. `point_into_buffers` made each of the first `capacity` lead
+        // to its own iovec, address and slot of the stated lengths, all owned by this batch, which is borrowed for the
+        // whole call.
         let received = unsafe {
             libc::recvmmsg(
                 descriptor,
@@ -71,7 +85,7 @@ impl ReceiveBatch {
         Ok(self.received)
     }
 
-    /// Makes every header lead to its buffers. Done anew for each call, as no pointer may be older than the borrows
+    /// Makes the headers that the next call may use lead to their buffers. Done anew for each call, as no pointer may be older than the borrows
     /// through which the datagrams were read; next to a system call it costs nothing.
     fn point_into_buffers(&mut self) {
         let buffers = self
@@ -79,7 +93,7 @@ impl ReceiveBatch {
             .iter_mut()
             .zip(&mut self.addresses)
             .zip(self.storage.chunks_exact_mut(SLOT));
-        for (header, ((vector, address), slot)) in self.headers.iter_mut().zip(buffers) {
+        for (header, ((vector, address), slot)) in self.headers.iter_mut().take(self.window).zip(buffers) {
             vector.iov_base = slot.as_mut_ptr().cast();
             vector.iov_len = SLOT;
             header.msg_hdr.msg_iov = vector;

@@ -115,14 +115,15 @@ impl Life {
             let now = Instant::now();
             // Before the packets: the command that lets one in was queued before its client could send it.
             let stop = self.obey(core, now);
-            if received > 1 {
-                // Several packets of one speaker may have come, which go to the same listeners.
-                outgoing.batch.gather();
-            }
+            let mut sources = Sources::default();
             for (source, datagram) in incoming.datagrams() {
-                if source != self.waker.address() {
-                    core.handle_datagram(now, source, datagram, &mut outgoing);
+                if source == self.waker.address() {
+                    continue;
                 }
+                if sources.seen_before(source) {
+                    outgoing.burst();
+                }
+                core.handle_datagram(now, source, datagram, &mut outgoing);
             }
             if core.poll_timeout().is_some_and(|due| due <= now) {
                 core.handle_timeout(now, &mut outgoing);
@@ -141,7 +142,9 @@ impl Life {
 
     /// Carries out the commands that wait. True if the thread is to end.
     fn obey(&self, core: &mut Core, now: Instant) -> bool {
-        self.waker.rearm();
+        if !self.waker.rearm() {
+            return false;
+        }
         loop {
             match self.queue.try_recv() {
                 Ok(Instruction::Command(command)) => core.handle_command(now, command),
@@ -158,6 +161,27 @@ impl Life {
         stats.send_failed = report.failed;
         stats.wakeups = wakeups;
         self.stats.publish(&stats);
+    }
+}
+
+/// Where the packets of one batch came from, roughly: what several packets of one speaker become goes to the same
+/// listeners and can be gathered.
+#[derive(Debug, Default)]
+struct Sources {
+    /// A bit for each of the ports, modulo their number.
+    ports: [u64; 16],
+}
+
+impl Sources {
+    /// Whether a packet of this source came before in the batch. At times true for a source that is new, which costs
+    /// a little sorting.
+    #[inline]
+    fn seen_before(&mut self, source: SocketAddr) -> bool {
+        let port = usize::from(source.port()) % (16 * 64);
+        let (word, bit) = (&mut self.ports[port / 64], 1 << (port % 64));
+        let seen = *word & bit != 0;
+        *word |= bit;
+        seen
     }
 }
 

@@ -49,11 +49,10 @@ impl Waker {
         }
     }
 
-    /// Called by the worker before it looks into its queue: what is queued from here on needs a new wake-up.
-    pub(super) fn rearm(&self) {
+    /// Called by the worker before it looks into its queue: what is queued from here on needs a new wake-up. False if
+    /// nothing was queued since the last call, so that it need not look.
+    pub(super) fn rearm(&self) -> bool {
         // Most wake-ups come from the network; then this is one load of a line that nobody else writes.
-        if self.pending.load(Ordering::Relaxed) {
-            self.pending.swap(false, Ordering::AcqRel);
-        }
+        self.pending.load(Ordering::Acquire) && self.pending.swap(false, Ordering::AcqRel)
     }
 }
