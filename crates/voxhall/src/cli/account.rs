@@ -22,7 +22,7 @@ pub struct AccountArgs {
     #[arg(long = "as", value_name = "NAME", conflicts_with = "token")]
     name: Option<String>,
 
-    /// The base address of REST, for a server without dev.json, for example https://voice.lan:8443/api
+    /// The base address of REST, for a server without dev.json, for example `https://voice.lan:8443/api`
     #[arg(long, value_name = "URL", env = "VOXHALL_API", requires = "token")]
     api: Option<String>,
 
