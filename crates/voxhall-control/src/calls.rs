@@ -19,6 +19,7 @@ use std::time::Duration;
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 use tokio::sync::{Notify, watch};
 use voxhall_live::NodeId;
+use voxhall_protocol::Token;
 use voxhall_protocol::ids::{ChannelId, MessageId};
 use voxhall_switchboard::{Change, Expect, Revision, Switchboard};
 
@@ -154,7 +155,7 @@ impl Calls {
             now_ms,
             message_id: MessageId(self.directory.next_id()),
             media_session_id: format!("{:032x}", rand::random::<u128>()),
-            token: || format!("{:016x}", rand::random::<u64>()),
+            token: || Token::new(format!("{:016x}", rand::random::<u64>())),
         };
         let world = self.directory.read();
         let view = self.view.read();

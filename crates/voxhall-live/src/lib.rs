@@ -12,6 +12,7 @@
 //! in `0`. The order of writes is the order of events: a join writes `call`, then `voice`, then `ticket`.
 
 use serde::{Deserialize, Serialize};
+use voxhall_protocol::Token;
 use voxhall_protocol::ids::{ChannelId, GuildId, MessageId, UserId};
 
 /// Names one media node; unique in a deployment, safe in a key (letters, digits, `-`).
@@ -111,7 +112,7 @@ pub struct TicketRecord {
     /// The main-Gateway session it belongs to.
     pub session_id: String,
     /// What Identify must bring: 16 hex digits.
-    pub token: String,
+    pub token: Token,
     /// What Identify must name: guild id, private channel id or a stream's id.
     pub server_id: u64,
     /// The room.
@@ -156,7 +157,7 @@ pub enum TicketEnd {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LinkRecord {
     /// The token it was identified with.
-    pub token: String,
+    pub token: Token,
     /// Where the connection stands.
     pub state: LinkState,
 }
@@ -246,5 +247,22 @@ pub mod key {
     #[must_use]
     pub fn link(node: &NodeId, channel: ChannelId, user: UserId) -> String {
         format!("link.{}.{channel}.{user}", node.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_hide_their_tokens_from_logs_but_not_from_each_other() {
+        let record = LinkRecord {
+            token: "273acb23b05ad3bc".into(),
+            state: LinkState::Connected,
+        };
+        assert!(!format!("{record:?}").contains("273a"));
+        let stored = record.encode();
+        assert_eq!(stored, br#"{"token":"273acb23b05ad3bc","state":"Connected"}"#);
+        assert_eq!(LinkRecord::decode("link.n.1.2", &stored).unwrap(), record);
     }
 }

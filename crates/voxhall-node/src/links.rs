@@ -51,7 +51,7 @@ pub(crate) async fn clear(board: &dyn Switchboard, node: &NodeId) -> Result<(), 
                 state: LinkState::Gone,
                 ..
             }) => {}
-            Ok(record) => write(board, &entry.key, record.token.into(), LinkState::Gone).await?,
+            Ok(record) => write(board, &entry.key, record.token, LinkState::Gone).await?,
             Err(error) => tracing::warn!(%error, "deleting a link nobody can read"),
         }
         board.delete(&entry.key, Expect::Any).await?;
@@ -60,10 +60,7 @@ pub(crate) async fn clear(board: &dyn Switchboard, node: &NodeId) -> Result<(), 
 }
 
 async fn write(board: &dyn Switchboard, key: &str, token: Token, state: LinkState) -> Result<(), Error> {
-    let record = LinkRecord {
-        token: token.into_inner(),
-        state,
-    };
+    let record = LinkRecord { token, state };
     board
         .put(key, Bytes::from(record.encode()), Expect::Any, None)
         .await

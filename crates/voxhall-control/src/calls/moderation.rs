@@ -1,6 +1,7 @@
 //! What moderators, callers, timers and lost nodes do to calls.
 
 use voxhall_live::{CallRecord, NodeId, TicketEnd, TicketRecord, VoiceRecord, key};
+use voxhall_protocol::Token;
 use voxhall_protocol::ids::{ChannelId, UserId};
 use voxhall_protocol::model::Permissions;
 
@@ -291,13 +292,13 @@ impl Facts<'_> {
     }
 
     /// A member who was moved has had time to leave the old voice connection.
-    pub(crate) fn ticket_ended(self, at: &TicketKey, token: &str) -> Option<Plan> {
+    pub(crate) fn ticket_ended(self, at: &TicketKey, token: &Token) -> Option<Plan> {
         let (node, channel, user) = at;
         let mut plan = Plan::new();
         if self
             .view
             .ticket(node, *channel, *user)
-            .is_some_and(|ticket| ticket.token == token)
+            .is_some_and(|ticket| ticket.token == *token)
         {
             plan.delete(self.view, key::ticket(node, *channel, *user));
         }

@@ -102,7 +102,7 @@ fn server_update(before: Option<&TicketRecord>, after: &TicketRecord) -> Option<
 
 fn voice_server_update(ticket: &TicketRecord, endpoint: Option<String>) -> Event {
     Event::VoiceServerUpdate(VoiceServerUpdate {
-        token: ticket.token.clone().into(),
+        token: ticket.token.clone(),
         guild_id: ticket.guild_id,
         channel_id: ticket.guild_id.is_none().then_some(ticket.channel_id),
         endpoint,

@@ -4,6 +4,7 @@
 //! refuses. The order of a plan's writes is the order of the events that clients see.
 
 use voxhall_live::{LinkState, TicketEnd, TicketRecord, VoiceRecord, key};
+use voxhall_protocol::Token;
 use voxhall_protocol::gateway::VoiceStateUpdate;
 use voxhall_protocol::ids::{ChannelId, GuildId, MessageId, UserId};
 use voxhall_protocol::model::{ChannelKind, Permissions};
@@ -40,7 +41,7 @@ pub(crate) struct Fresh {
     /// 32 hex digits, for a call that begins.
     pub(crate) media_session_id: String,
     /// Where tokens come from: 16 hex digits each.
-    pub(crate) token: fn() -> String,
+    pub(crate) token: fn() -> Token,
 }
 
 /// All that rules read.

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::Instant;
 
+use voxhall_protocol::Token;
 use voxhall_protocol::ids::{ChannelId, UserId};
 
 use super::view::TicketKey;
@@ -16,7 +17,7 @@ pub(crate) enum Timer {
     Waiting(ChannelId),
     /// A client that was moved had its time to leave the old room's voice connection by itself. The token tells
     /// that right to connect from a later one to the same room.
-    Move(TicketKey, String),
+    Move(TicketKey, Token),
     /// A session without a socket was not resumed in time.
     Resume(String),
 }

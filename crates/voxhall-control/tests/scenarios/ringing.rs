@@ -154,7 +154,7 @@ async fn a_changed_region_moves_everybody() {
         .await;
     assert_eq!(status.as_u16(), 204);
     let update = turbulence.expect("VOICE_SERVER_UPDATE").await;
-    assert_ne!(update["token"], before.token);
+    assert_ne!(update["token"], *before.token.expose());
     exp.voice(None, Some(PRIVATE)).await;
     exp.expect("MESSAGE_UPDATE").await;
 }

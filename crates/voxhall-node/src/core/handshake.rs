@@ -157,7 +157,7 @@ impl NodeCore {
             member,
             version,
             attachment: Attachment::Attached(connection),
-            token: ticket.token.clone().into(),
+            token: ticket.token.clone(),
             flags: client_flags(ticket),
             permissions: ticket.permissions,
             ssrcs,

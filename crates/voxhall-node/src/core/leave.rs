@@ -25,7 +25,7 @@ impl NodeCore {
         };
         if let Some(end) = record.ended {
             self.leave(now, key, tickets::close_code(end));
-        } else if *session.token.expose() != record.token {
+        } else if session.token != record.token {
             self.leave(now, key, VoiceCloseCode::Disconnected);
         } else {
             self.permit(key, &record);

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use voxhall_live::{MediaPermissions, TicketEnd, TicketRecord};
+use voxhall_protocol::Token;
 use voxhall_protocol::ids::{ChannelId, UserId};
 use voxhall_protocol::voice::{Identify, Resume, VoiceCloseCode, VoiceVersion};
 
@@ -20,7 +21,7 @@ pub struct TicketKey {
 pub(super) struct Tickets {
     by_key: HashMap<TicketKey, Ticket>,
     /// Current tokens, and the ones they replaced.
-    by_token: HashMap<String, TicketKey>,
+    by_token: HashMap<Token, TicketKey>,
     /// How many tickets there are for each `server_id`.
     servers: HashMap<u64, usize>,
 }
@@ -28,7 +29,7 @@ pub(super) struct Tickets {
 struct Ticket {
     record: TicketRecord,
     /// The token before this one, so that its late user is told the truth (4006 instead of 4004).
-    superseded: Option<String>,
+    superseded: Option<Token>,
 }
 
 impl Tickets {
@@ -72,7 +73,7 @@ impl Tickets {
         if !self.servers.contains_key(&identify.server_id.0) {
             return Err(VoiceCloseCode::ServerNotFound);
         }
-        let Some(key) = self.by_token.get(identify.token.expose()) else {
+        let Some(key) = self.by_token.get(&identify.token) else {
             return Err(self.blame_token(identify));
         };
         // Every token in the index belongs to a stored ticket.
@@ -88,7 +89,7 @@ impl Tickets {
         if ticket.session_id != identify.session_id {
             return Err(self.blame_token(identify));
         }
-        if ticket.token != *identify.token.expose() || ticket.ended.is_some() {
+        if ticket.token != identify.token || ticket.ended.is_some() {
             return Err(VoiceCloseCode::SessionInvalid);
         }
         Ok(ticket)
@@ -96,9 +97,9 @@ impl Tickets {
 
     /// The live ticket that a Resume names, if everything it says is right.
     pub(super) fn find_resumed(&self, version: VoiceVersion, resume: &Resume) -> Option<TicketKey> {
-        let key = *self.by_token.get(resume.token.expose())?;
+        let key = *self.by_token.get(&resume.token)?;
         let ticket = self.get(key)?;
-        let right = ticket.token == *resume.token.expose()
+        let right = ticket.token == resume.token
             && ticket.server_id == resume.server_id.0
             && ticket.session_id == resume.session_id
             && (!version.has_channel_id() || resume.channel_id == Some(key.channel))

@@ -84,7 +84,7 @@ fn ticket(user: UserId) -> TicketRecord {
     TicketRecord {
         user_id: user,
         session_id: format!("session-{user}"),
-        token: format!("token-{user}"),
+        token: format!("token-{user}").into(),
         server_id: GUILD,
         channel_id: CHANNEL,
         guild_id: None,

@@ -261,7 +261,7 @@ pub fn ticket(user: UserId, channel: ChannelId) -> TicketRecord {
     TicketRecord {
         user_id: user,
         session_id: session_id(user),
-        token: token(user),
+        token: token(user).into(),
         server_id: GUILD,
         channel_id: channel,
         guild_id: Some(GuildId(GUILD)),

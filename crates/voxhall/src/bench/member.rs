@@ -14,7 +14,6 @@ use tokio_tungstenite::tungstenite::Message as WsMessage;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 use voxhall_protocol::discovery;
-use voxhall_protocol::secret::Secret;
 use voxhall_protocol::voice::{
     EncryptionMode, Heartbeat, Identify, Message, ModeName, Ready, SelectProtocol, SessionDescription,
     Speaking, SpeakingFlags, Ssrc, VoiceVersion, WireFrame, decode_server_text, encode_client,
@@ -65,7 +64,7 @@ impl LoadMember {
 
     async fn handshake(voice: &str, member: Member, mode: EncryptionMode, tls: Option<Tls>) -> Result<Self> {
         let mut gateway = Gateway::open(voice, tls).await?;
-        let token = Secret::new(member.token());
+        let token = member.token();
         gateway
             .send(&Identify::new(member.server(), member.user(), member.session_id(), token).into())
             .await?;

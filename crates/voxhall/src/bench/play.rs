@@ -9,7 +9,6 @@ use tokio::task::JoinSet;
 use voxhall_client::{ConnectionConfig, ConnectionInfo, MediaEngine, Room, Trust, VoiceConnection};
 use voxhall_media::source::Clip;
 use voxhall_protocol::ids::GuildId;
-use voxhall_protocol::secret::Secret;
 
 use super::process::Usage;
 use super::report::Report;
@@ -134,7 +133,7 @@ fn info(member: Member, endpoint: &str) -> ConnectionInfo {
         room: Room::Guild(GuildId(member.server().0)),
         channel: member.channel(),
         session_id: member.session_id(),
-        token: Secret::new(member.token()),
+        token: member.token(),
         endpoint: endpoint.to_owned(),
     }
 }

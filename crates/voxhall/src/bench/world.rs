@@ -1,6 +1,7 @@
 //! The members of a benchmark: numbers from which both processes derive the same ids and tokens.
 
 use voxhall_live::{CallRecord, MediaPermissions, NodeId, TicketRecord};
+use voxhall_protocol::Token;
 use voxhall_protocol::ids::{ChannelId, GuildId, ServerId, UserId};
 
 /// One member of one room.
@@ -39,8 +40,8 @@ impl Member {
     }
 
     /// The token of its ticket.
-    pub fn token(self) -> String {
-        format!("{:016x}", self.user().0)
+    pub fn token(self) -> Token {
+        Token::new(format!("{:016x}", self.user().0))
     }
 
     /// The ticket that lets it in.
