@@ -4,6 +4,7 @@ mod broadcast;
 mod close_codes;
 mod handshake;
 mod hostile;
+mod invariants;
 mod resume;
 mod tickets;
 mod transcript;
