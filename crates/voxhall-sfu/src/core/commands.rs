@@ -7,6 +7,7 @@ use voxhall_transport::{Cipher, Sealer};
 
 use super::arrivals::Arrivals;
 use super::binding::Bindings;
+use super::continuity::Continuity;
 use super::history::History;
 use super::ingress::seat;
 use super::layer::{self, Layer, MAX_LAYERS, Viewer};
@@ -29,7 +30,7 @@ impl Core {
                 dave,
             } => {
                 self.on_member(now, member, |core, index| {
-                    core.connect(index, &transport, payload_types, dave);
+                    core.connect(now, index, &transport, payload_types, dave);
                 });
             }
             Command::SetPayloadTypes {
@@ -144,7 +145,14 @@ impl Core {
         free && all.len() == count && ssrcs.streams.len() <= MAX_LAYERS
     }
 
-    fn connect(&mut self, index: usize, transport: &UdpTransport, payload_types: PayloadTypes, dave: bool) {
+    fn connect(
+        &mut self,
+        now: Instant,
+        index: usize,
+        transport: &UdpTransport,
+        payload_types: PayloadTypes,
+        dave: bool,
+    ) {
         let mut random_start = [0; 24];
         (self.entropy)(&mut random_start);
         let Some((member, room)) = seat(&mut self.members, &mut self.rooms, index) else {
@@ -160,12 +168,18 @@ impl Core {
             layer.media.rekey();
             layer.encrypted = None;
         }
+        for viewer in &mut member.viewers {
+            viewer.continuity.iter_mut().for_each(Continuity::pause);
+        }
         listener.sealer = Some(Sealer::server(cipher, transport.first_nonce, random_start));
         listener.exhaustion_told = false;
         listener.payload_types = payload_types;
         listener.dave = dave;
         listener.address = member.bindings.primary();
         listener.refresh();
+        if listener.is_reachable() {
+            self.want_keyframes_for(now, index);
+        }
     }
 
     /// Changes what a member takes.

@@ -53,7 +53,7 @@ impl Core {
         let Some(opened) = gate.open(PacketKind::Rtcp, member, listener, datagram) else {
             return;
         };
-        if !member.bindings.confirm(now, source) {
+        if listener.idle || !member.bindings.confirm(now, source) {
             self.bind(now, index, source, Proof::Weak);
         }
         self.stats.rtcp += 1;

@@ -119,12 +119,17 @@ impl Core {
                 return;
             }
         };
-        if proof != Proof::Media || !member.bindings.confirm(now, source) {
+        if proof != Proof::Media || listener.idle || !member.bindings.confirm(now, source) {
             self.bind(now, owner.member, source, proof);
         }
         match owner.role {
             StreamRole::Audio => self.handle_audio(now, owner.member, packet, out),
-            StreamRole::Video(layer) => self.handle_video(now, owner.member, layer, &packet.as_packet(), out),
+            StreamRole::Video(layer) => {
+                if proof == Proof::Weak {
+                    self.restart_layer(owner.member, layer);
+                }
+                self.handle_video(now, owner.member, layer, &packet.as_packet(), out);
+            }
             StreamRole::Retransmission(layer) => {
                 self.handle_retransmission(now, owner.member, layer, &packet.as_packet(), out);
             }
@@ -152,6 +157,7 @@ impl Core {
         let Some(listener) = room.listeners.get_mut(member.listener) else {
             return;
         };
+        let was_reachable = listener.is_reachable();
         if change != Change::default() {
             listener.address = member.bindings.primary();
             listener.refresh();
@@ -167,7 +173,7 @@ impl Core {
                 address: source,
             });
         }
-        let resumed = listener.idle;
+        let (resumed, reached) = (listener.idle, listener.is_reachable() && !was_reachable);
         if let Some(dropped) = change.dropped {
             self.forget_address(index, dropped);
         }
@@ -175,7 +181,9 @@ impl Core {
             self.address_index.insert(added, index);
         }
         if resumed {
-            self.resume(index);
+            self.resume(now, index);
+        } else if reached {
+            self.want_keyframes_for(now, index);
         }
     }
 
@@ -193,13 +201,13 @@ impl Core {
             .get(member.listener)
             .is_some_and(|listener| listener.idle)
         {
-            self.resume(index);
+            self.resume(now, index);
         }
         true
     }
 
     /// Lets media flow again to a member that was silent.
-    pub(super) fn resume(&mut self, index: usize) {
+    pub(super) fn resume(&mut self, now: Instant, index: usize) {
         let Some((member, room)) = seat(&mut self.members, &mut self.rooms, index) else {
             return;
         };
@@ -208,6 +216,7 @@ impl Core {
             listener.refresh();
             self.events.push_back(Event::MediaResumed { member: member.id });
         }
+        self.want_keyframes_for(now, index);
     }
 
     pub(super) fn forget_address(&mut self, index: usize, address: SocketAddr) {

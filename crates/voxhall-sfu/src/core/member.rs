@@ -67,8 +67,11 @@ impl Source {
         let place = self.replay.accept(now, sequence, fingerprint)?;
         let before = self.place.unwrap_or(place);
         self.place = Some(place.max(before));
-        let restarted = place.0 > before.0 + u64::from(MAX_JUMP);
-        Ok(if restarted { Proof::Weak } else { Proof::Media })
+        if place.0 <= before.0 + u64::from(MAX_JUMP) {
+            return Ok(Proof::Media);
+        }
+        self.reception = Reception::default();
+        Ok(Proof::Weak)
     }
 
     /// A new key: sequence numbers may begin anew.

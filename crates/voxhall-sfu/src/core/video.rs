@@ -162,6 +162,34 @@ impl Core {
         }
     }
 
+    /// A layer's numbers begin anew: what its viewers get goes on where it was.
+    pub(super) fn restart_layer(&mut self, index: usize, layer: u8) {
+        let Some(member) = self.members.get_mut(index) else {
+            return;
+        };
+        for viewer in &mut member.viewers {
+            viewer.continuity[usize::from(layer)].pause();
+        }
+    }
+
+    /// Has keyframes sent of all that a member watches: it can be reached from now on, and its decoders have nothing.
+    pub(super) fn want_keyframes_for(&mut self, now: Instant, watcher: usize) {
+        let Some((_, room)) = seat(&mut self.members, &mut self.rooms, watcher) else {
+            return;
+        };
+        let publishers: Vec<usize> = room.listeners.iter().map(|listener| listener.member).collect();
+        for publisher in publishers {
+            let viewers = self
+                .members
+                .get(publisher)
+                .map_or(&[][..], |member| &member.viewers);
+            let watched = viewers.iter().find(|viewer| viewer.member == watcher);
+            if let Some(layer) = watched.and_then(|viewer| viewer.current.or(viewer.target)) {
+                self.want_keyframe(now, publisher, layer);
+            }
+        }
+    }
+
     /// Remembers that a keyframe of a layer is wanted. It is asked for when the timer fires: at once, unless one was
     /// asked for just before.
     pub(super) fn want_keyframe(&mut self, now: Instant, index: usize, layer: u8) {

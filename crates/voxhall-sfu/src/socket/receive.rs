@@ -85,8 +85,8 @@ impl ReceiveBatch {
         Ok(self.received)
     }
 
-    /// Makes the headers that the next call may use lead to their buffers. Done anew for each call, as no pointer may be older than the borrows
-    /// through which the datagrams were read; next to a system call it costs nothing.
+    /// Makes the headers that the next call may use lead to their buffers. Done anew for each call, as no pointer may
+    /// be older than the borrows through which the datagrams were read; next to a system call it costs nothing.
     fn point_into_buffers(&mut self) {
         let buffers = self
             .vectors

@@ -56,3 +56,28 @@ fn an_empty_worker_needs_no_timer() {
     });
     assert_eq!(world.core.poll_timeout(), None);
 }
+
+#[test]
+fn a_media_or_control_packet_ends_the_pause_as_well() {
+    for control in [false, true] {
+        let mut world = World::new();
+        let (speaker, listener) = (world.join(), world.join());
+        world.speak(listener, VOICE);
+        world.run(Duration::from_secs(306));
+        world.clear();
+        if control {
+            let sender = world.clients[listener].audio;
+            world.control(listener, |writer| writer.receiver_report(sender, &[]).unwrap());
+        } else {
+            world.speak(listener, VOICE);
+        }
+        world.speak(speaker, VOICE);
+        world.settle();
+        assert_eq!(world.clients[listener].rtp().len(), 1, "control {control}");
+        let member = world.clients[listener].id;
+        assert!(
+            world.events.contains(&Event::MediaResumed { member }),
+            "control {control}"
+        );
+    }
+}

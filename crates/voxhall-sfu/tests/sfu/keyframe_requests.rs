@@ -126,3 +126,25 @@ fn nobody_is_asked_after_the_video_ended() {
     world.run(Duration::from_secs(2));
     assert_eq!(world.clients[publisher].keyframe_requests(ssrc), 1);
 }
+
+#[test]
+fn a_viewer_that_can_be_reached_at_last_needs_one() {
+    let (mut world, publisher, _, ssrc) = stage();
+    let late = world.add(
+        crate::common::ROOM,
+        0,
+        voxhall_protocol::voice::EncryptionMode::AeadAes256GcmRtpsize,
+    );
+    world.run(Duration::from_secs(1));
+    world.clear();
+    world.connect(late, &crate::common::native_codecs(), false);
+    world.settle();
+    assert_eq!(
+        world.clients[publisher].keyframe_requests(ssrc),
+        0,
+        "where it is, nobody knows"
+    );
+    world.discover(late);
+    world.settle();
+    assert_eq!(world.clients[publisher].keyframe_requests(ssrc), 1);
+}

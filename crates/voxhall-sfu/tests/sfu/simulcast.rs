@@ -141,3 +141,15 @@ fn a_deafened_viewer_still_sees() {
     film_both(&mut world, publisher, 1, KEYFRAME);
     assert_eq!(world.clients[viewer].rtp().len(), 1);
 }
+
+#[test]
+fn a_publisher_that_begins_its_numbers_anew_is_seen_on() {
+    let (mut world, publisher, viewer) = stage();
+    let high = world.clients[publisher].layers[HIGH];
+    film_both(&mut world, publisher, 40_000, KEYFRAME);
+    world.run(std::time::Duration::from_millis(200));
+    for sequence in [20_000, 20_001] {
+        film_both(&mut world, publisher, sequence, KEYFRAME);
+    }
+    assert_eq!(world.clients[viewer].sequences(high), [40_000, 40_001, 40_002]);
+}
