@@ -21,7 +21,7 @@ impl Member {
 
     /// The user's id.
     pub fn user(self) -> UserId {
-        UserId((u64::from(self.room) + 1) << 32 | u64::from(self.index) + 1)
+        UserId(((u64::from(self.room) + 1) << 32) | (u64::from(self.index) + 1))
     }
 
     /// The room's channel.
