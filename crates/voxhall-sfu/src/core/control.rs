@@ -56,7 +56,7 @@ impl Core {
         if listener.idle || !member.bindings.confirm(now, source) {
             self.bind(now, index, source, Proof::Weak);
         }
-        self.stats.rtcp += 1;
+        let mut sound = true;
         for packet in rtcp::packets(opened.packet) {
             match packet {
                 Ok(RtcpPacket::SenderReport(report)) => self.relay_sender_report(now, index, &report, out),
@@ -71,8 +71,13 @@ impl Core {
                 }
                 // Reports on what we sent, estimates and names: nothing here acts on them.
                 Ok(_) => {}
-                Err(_) => self.stats.dropped_malformed += 1,
+                Err(_) => sound = false,
             }
+        }
+        if sound {
+            self.stats.rtcp += 1;
+        } else {
+            self.stats.dropped_malformed += 1;
         }
     }
 

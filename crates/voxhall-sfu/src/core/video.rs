@@ -60,9 +60,11 @@ impl Core {
             .record(packet.sequence_number().0, packet.timestamp(), arrival);
         if is_probe(packet) {
             self.stats.probes += 1;
-        } else if let Some(codec) = permitted(own, state, packet, false, &mut self.stats)
-            && let Some(rewritten) = rewrite::video(packet, &mut self.scratch[..])
-        {
+        } else if let Some(codec) = permitted(own, state, packet, false, &mut self.stats) {
+            let Some(rewritten) = rewrite::video(packet, &mut self.scratch[..]) else {
+                self.stats.dropped_malformed += 1;
+                return;
+            };
             let from = Origin {
                 member: index,
                 layer,
@@ -115,15 +117,17 @@ impl Core {
             .record(sequence.0, packet.timestamp(), arrival);
         let ssrc = state.media.ssrc;
         let payload = carried.original_payload;
-        if let Some(whole) = rewrite::repaired(packet, ssrc, sequence, payload, &mut self.scratch[..]) {
-            let from = Origin {
-                member: index,
-                layer,
-                codec,
-                sequence,
-            };
-            self.forward_video(now, &from, whole, out);
-        }
+        let Some(whole) = rewrite::repaired(packet, ssrc, sequence, payload, &mut self.scratch[..]) else {
+            self.stats.dropped_malformed += 1;
+            return;
+        };
+        let from = Origin {
+            member: index,
+            layer,
+            codec,
+            sequence,
+        };
+        self.forward_video(now, &from, whole, out);
     }
 
     /// Keeps the packet in the scratch buffer and sends it to all viewers of its layer.

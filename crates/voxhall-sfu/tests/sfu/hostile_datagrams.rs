@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::common::{KEYFRAME, World};
 use voxhall_protocol::discovery::Request;
-use voxhall_sfu::CoreConfig;
+use voxhall_sfu::{CoreConfig, WorkerStats};
 use voxhall_sim::{Conditions, Random};
 use voxhall_transport::PacketKind;
 
@@ -44,10 +44,21 @@ fn attack(seed: u64, rounds: u32, mut make: impl FnMut(&mut World, &mut Random) 
             );
         }
     }
-    assert!(
-        world.stats().received > u64::from(rounds),
-        "all of it came to the core"
+    let stats = world.stats();
+    assert!(stats.received > u64::from(rounds), "all of it came to the core");
+    assert_eq!(
+        stats.received,
+        accounted_for(&stats),
+        "each was counted once: {stats:?}"
     );
+}
+
+/// What became of the datagrams.
+fn accounted_for(stats: &WorkerStats) -> u64 {
+    let taken = stats.media + stats.discovery + stats.keep_alive + stats.rtcp + stats.probes;
+    let refused = stats.dropped_malformed + stats.dropped_unknown_ssrc + stats.dropped_not_connected;
+    let suspect = stats.dropped_forged + stats.dropped_replayed + stats.dropped_rate_limited;
+    taken + refused + suspect + stats.dropped_not_permitted + stats.dropped_unknown_payload_type
 }
 
 fn stranger(random: &mut Random) -> SocketAddr {
