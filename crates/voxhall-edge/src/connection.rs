@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use axum::body::Body;
+use axum::extract::ConnectInfo;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use hyper::body::Incoming;
@@ -50,7 +51,11 @@ impl Shared {
         match opened {
             Ok(Ok(Opened::Plain(stream))) => self.speak_http(stream, Peer { address, tls: false }).await,
             Ok(Ok(Opened::Tls(stream))) => self.speak_http(stream, Peer { address, tls: true }).await,
-            Ok(Err(error)) => tracing::debug!(%address, %error, "connection failed before the first request"),
+            // Browsers open connections in advance and drop those that they do not need.
+            Ok(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                tracing::debug!(%address, "connection ended before the first request");
+            }
+            Ok(Err(error)) => tracing::info!(%address, %error, "connection failed before the first request"),
             Err(_) => tracing::debug!(%address, "connection was too slow to begin"),
         }
     }
@@ -89,8 +94,11 @@ impl Shared {
                 connection.await
             }
         };
-        if let Err(error) = ended {
-            tracing::debug!(address = %peer.address, %error, "connection failed");
+        let address = peer.address;
+        match ended {
+            Ok(()) => {}
+            Err(error) if error.is_parse() => tracing::info!(%address, %error, "what came is not HTTP"),
+            Err(error) => tracing::debug!(%address, %error, "connection failed"),
         }
     }
 
@@ -105,7 +113,10 @@ impl Shared {
         peer: Peer,
     ) -> Result<Response, std::convert::Infallible> {
         let mut request = request.map(Body::new);
-        request.extensions_mut().insert(peer);
+        let extensions = request.extensions_mut();
+        // In axum's own words too, for routers that need not know this crate.
+        extensions.insert(ConnectInfo(peer.address));
+        extensions.insert(peer);
         let router = TowerToHyperService::new(self.sites.route(&request).clone());
         match timeout(self.limits.request, router.call(request)).await {
             Ok(answer) => answer,

@@ -2,7 +2,8 @@
 //!
 //! [`Identity`] is what the server shows in TLS handshakes, from files or from a local authority that is made on
 //! first start. [`Listener`] accepts connections, tells TLS from plain text by the first byte, and serves
-//! [`Sites`]: one `axum::Router`, or several told apart by `Host`. Every request carries a [`Peer`] extension.
+//! [`Sites`]: one `axum::Router`, or several told apart by `Host`. Every request carries a [`Peer`] extension, and
+//! axum's `ConnectInfo` with the same address.
 //!
 //! ```no_run
 //! # async fn run() -> Result<(), voxhall_edge::Error> {

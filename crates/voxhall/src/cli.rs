@@ -14,9 +14,8 @@ mod user;
 
 use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand};
-use tracing_subscriber::EnvFilter;
 
-use crate::bench;
+use crate::{bench, log};
 
 /// Voice and video that speak the Discord voice protocol: the server, and a client for the terminal.
 #[derive(Debug, Parser)]
@@ -55,7 +54,7 @@ impl Cli {
             // The others speak for themselves.
             _ => "error",
         };
-        start_log(self.log.as_deref().unwrap_or(default_level))?;
+        log::start(self.log.as_deref().unwrap_or(default_level))?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()
@@ -82,18 +81,6 @@ impl Command {
             Self::Doctor(args) => args.run().await,
         }
     }
-}
-
-fn start_log(filter: &str) -> Result<()> {
-    let filter = EnvFilter::try_new(filter).with_context(|| {
-        format!("{filter:?} is no log filter; give one like info or warn,voxhall_node=debug")
-    })?;
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
-        .init();
-    Ok(())
 }
 
 #[cfg(test)]

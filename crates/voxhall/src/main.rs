@@ -5,6 +5,7 @@ mod bench;
 mod cli;
 mod demo;
 mod http;
+mod log;
 mod progress;
 mod recording;
 mod settings;
