@@ -194,11 +194,11 @@ impl Observer {
         let identify = ask(&client, &mut witness, guild, channel).await;
         let mut socket = Socket::open(voice, "/?v=8").await;
         socket
-            .send(json!({"op": VoiceOpcode::Identify as u8, "d": identify}))
+            .send(json!({"op": VoiceOpcode::Identify.number(), "d": identify}))
             .await;
-        socket.until(VoiceOpcode::Ready as u8).await;
+        socket.until(VoiceOpcode::Ready.number()).await;
         socket.send(select(EncryptionMode::AeadAes256GcmRtpsize)).await;
-        socket.until(VoiceOpcode::SessionDescription as u8).await;
+        socket.until(VoiceOpcode::SessionDescription.number()).await;
         Self {
             client,
             witness,
@@ -230,5 +230,5 @@ pub async fn ask(
 #[must_use]
 pub fn select(mode: EncryptionMode) -> Value {
     let data = json!({"address": "127.0.0.1", "port": 9, "mode": mode.as_str()});
-    json!({"op": VoiceOpcode::SelectProtocol as u8, "d": {"protocol": "udp", "data": data}})
+    json!({"op": VoiceOpcode::SelectProtocol.number(), "d": {"protocol": "udp", "data": data}})
 }
