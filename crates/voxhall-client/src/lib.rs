@@ -1,29 +1,52 @@
-//! The voice client: [`VoiceClient`], one [`VoiceConnection`] per guild or call, tracks in, voices out.
+//! The voice client: [`VoiceClient`] keeps one [`VoiceConnection`] per guild or call; tracks go in, voices come out.
 //!
-//! What the handles offer (all `Clone`, all usable from any task):
+//! It speaks the Discord voice protocol (versions 4 to 9, over UDP, all encryption modes) to Voxhall or to any other
+//! server of that protocol.
 //!
-//! ```text
-//! VoiceClient::login(ClientConfig::bot(api, token)).await? -> VoiceClient      (feature `gateway`)
-//!     .user() -> &CurrentUser            .rest() -> &Rest
-//!     .events(capacity) -> Subscription<Arc<GatewayEvent>>
-//!     .join(GuildId, ChannelId).await? -> VoiceConnection      (returns once connected)
-//!     .call(ChannelId, Ring).await? -> VoiceConnection         (private call, rings the others)
-//!     .answer(ChannelId).await? / .decline(ChannelId).await?
-//!     .private_channel(UserId).await? -> ChannelId
-//!     .connection(Room) -> Option<VoiceConnection>
-//!     .close().await
-//! VoiceConnection::connect(ConnectionInfo, ConnectionConfig)? -> VoiceConnection   (any other Gateway library)
-//!     .state() -> ConnectionState        .watch() -> watch::Receiver<ConnectionState>
-//!     .connected().await?                .ended().await -> Reason
-//!     .play(Box<dyn AudioSource>) -> TrackHandle    .enqueue(..)    .skip()    .stop()
-//!     .packets(capacity) -> Subscription<OpusPacket>
-//!     .speaking(capacity) -> Subscription<SpeakingChange>
-//!     .pcm(capacity) -> Subscription<VoiceTick>                (feature `opus-codec`)
-//!     .participants() -> Vec<UserId>     .statistics() -> Statistics
-//!     .move_to(ChannelId).await?         .leave().await
-//! TrackHandle: .pause() .resume() .stop() .state() .watch() .finished().await .position() .underruns()
-//! Trust::{System, CaFile(path), Certificates(der)}     MediaEngine::shared()? / MediaEngine::start()?
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use voxhall_client::{ClientConfig, Trust, VoiceClient};
+//! use voxhall_protocol::ids::{ChannelId, GuildId};
+//!
+//! let config = ClientConfig::bot("https://localhost:8443/api", "token").with_trust(Trust::CaFile("ca.pem".into()));
+//! let client = VoiceClient::login(config).await?;
+//! let connection = client.join(GuildId(934828556603764816), ChannelId(934828556603764821)).await?;
+//! let track = connection.play(voxhall_media::source::open("music.opus", Default::default())?);
+//! let mut voices = connection.packets(100);
+//! tokio::select! {
+//!     end = track.finished() => println!("{end:?}"),
+//!     packet = voices.recv() => println!("somebody speaks: {packet:?}"),
+//! }
+//! client.close().await;
+//! # Ok(())
+//! # }
 //! ```
+//!
+//! # Two halves
+//!
+//! The half that talks to the main Gateway ([`VoiceClient`], [`gateway`], [`rest`]) and the half that drives a call
+//! ([`VoiceConnection`]) stand alone. A program that has a Gateway library of its own makes connections with
+//! [`VoiceConnection::connect`], or with [`VoiceConnection::idle`] if op 4 shall be sent for it.
+//!
+//! # How it is built
+//!
+//! Both connections are sans-IO machines ([`connection::ConnectionMachine`], [`gateway::GatewayMachine`]): inputs and
+//! the time in, outputs and the next deadline out. One task each gives them a socket. Every state can be watched, with
+//! its reason.
+//!
+//! Media never touch a task: one thread of the [`MediaEngine`] paces what all connections send, one receives for all,
+//! and up to four read tracks ahead and encode. Their number does not grow with the number of connections.
+//!
+//! # Features
+//!
+//! | feature | default | adds |
+//! |---|---|---|
+//! | `gateway` | yes | `VoiceClient`, the main Gateway and REST |
+//! | `opus-codec` | yes | voices as PCM, tracks that are encoded, volume |
+//!
+//! # Not here
+//!
+//! Sending and receiving video, end-to-end encryption (DAVE version 0 is announced), WebRTC, sharding.
 
 mod backoff;
 #[cfg(feature = "gateway")]

@@ -205,7 +205,7 @@ pub enum SourceKind {
 }
 
 /// A change in who is in the room.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RosterChange {
     /// A user is in the room.
     Joined(UserId),

@@ -1,5 +1,6 @@
 //! The task of one connection: carries bytes and time between the machine and its sockets, and decides nothing.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -13,13 +14,13 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use tokio::sync::{mpsc, watch};
 use tokio_tungstenite::tungstenite;
-use voxhall_protocol::ids::ChannelId;
-use voxhall_protocol::voice::{SpeakingFlags, VoiceCloseCode, WireFrame};
+use voxhall_protocol::ids::{ChannelId, UserId};
+use voxhall_protocol::voice::{SpeakingFlags, Ssrc, VoiceCloseCode, WireFrame};
 
 use super::{Command, ConnectionConfig, GatewayRequest, Seen};
 use crate::Error;
 use crate::connection::{
-    ConnectionMachine, ConnectionState, Input, MachineConfig, Output, Reason, RosterChange,
+    ConnectionMachine, ConnectionState, Input, MachineConfig, Output, Reason, RosterChange, SourceKind,
 };
 use crate::engine::{Link, LinkShared};
 use crate::net::{self, Address, WebSocket, optional, say_goodbye, send, sleep_until};
@@ -48,6 +49,8 @@ struct Driver {
     dialing: Option<Dialing>,
     resolving: Option<Resolving>,
     link: Option<Link>,
+    /// Whose sources are whose: a link that opens later has to be told as well.
+    sources: BTreeMap<Ssrc, (UserId, SourceKind)>,
     rng: StdRng,
 }
 
@@ -80,6 +83,7 @@ pub(super) async fn run(
         dialing: None,
         resolving: None,
         link: None,
+        sources: BTreeMap::new(),
         rng: StdRng::from_os_rng(),
     };
     while !driver.machine.state().is_final() {
@@ -174,6 +178,12 @@ impl Driver {
         match Link::open(&self.config.engine, server, self.shared.clone()) {
             Ok(link) => {
                 let local = link.local();
+                for user in &self.outlets.seen.lock().participants {
+                    link.roster(RosterChange::Joined(*user));
+                }
+                for (&ssrc, &(user, kind)) in &self.sources {
+                    link.roster(RosterChange::Source { ssrc, user, kind });
+                }
                 self.link = Some(link);
                 self.machine.handle(now, Input::UdpOpened(local));
             }
@@ -308,14 +318,22 @@ impl Driver {
     fn roster(&mut self, change: RosterChange) {
         {
             let participants = &mut self.outlets.seen.lock().participants;
-            match &change {
-                RosterChange::Joined(user) | RosterChange::Source { user, .. } => {
-                    participants.insert(*user);
+            match change {
+                RosterChange::Joined(user) => {
+                    participants.insert(user);
+                }
+                RosterChange::Source { ssrc, user, kind } => {
+                    participants.insert(user);
+                    self.sources.insert(ssrc, (user, kind));
                 }
                 RosterChange::Left(user) => {
-                    participants.remove(user);
+                    participants.remove(&user);
+                    self.sources.retain(|_, (owner, _)| *owner != user);
                 }
-                RosterChange::Cleared => participants.clear(),
+                RosterChange::Cleared => {
+                    participants.clear();
+                    self.sources.clear();
+                }
             }
         }
         if let Some(link) = &self.link {

@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use voxhall_protocol::ids::UserId;
 use voxhall_protocol::voice::Ssrc;
+use voxhall_transport::replay::ReplayWindow;
 use voxhall_transport::silence::{SILENCE_FRAMES, is_silence};
-use voxhall_transport::{Cipher, PacketKind, RtpPacket};
+use voxhall_transport::{Cipher, PacketKind, RtpPacket, SequenceNumber};
 
 use super::waiting::{Held, Waiting};
 use super::{Audiences, OpusPacket, SpeakingChange, Voices};
@@ -22,11 +23,20 @@ pub(crate) struct VoiceReceiver {
     voices: Arc<Voices>,
     counters: Arc<LinkCounters>,
     cipher: Option<Cipher>,
-    sources: HashMap<Ssrc, (UserId, SourceKind)>,
+    sources: HashMap<Ssrc, Source>,
     users: BTreeMap<UserId, Speaker>,
     waiting: Waiting,
     /// Ticks so far.
     tick: u64,
+}
+
+/// What is known of one source.
+#[derive(Debug)]
+struct Source {
+    user: UserId,
+    kind: SourceKind,
+    /// Refuses packets that come twice; made when the first one is wanted.
+    window: Option<ReplayWindow>,
 }
 
 /// What is known of one user.
@@ -70,15 +80,15 @@ impl VoiceReceiver {
                 self.users.entry(user).or_default();
             }
             RosterChange::Left(user) => {
-                self.sources.retain(|_, (owner, _)| *owner != user);
+                self.sources.retain(|_, source| source.user != user);
                 self.stopped(user);
                 self.users.remove(&user);
             }
             RosterChange::Source { ssrc, user, kind } => {
                 self.users.entry(user).or_default();
-                self.sources.insert(ssrc, (user, kind));
+                self.claim(ssrc, user, kind);
                 for held in self.waiting.claim(now, ssrc) {
-                    self.packet(ssrc, user, kind, held);
+                    self.packet(ssrc, held);
                 }
             }
             RosterChange::Cleared => {
@@ -101,31 +111,51 @@ impl VoiceReceiver {
         let Some(cipher) = &self.cipher else {
             return;
         };
-        let opened = cipher.open(kind, datagram);
-        let Some(packet) = opened
-            .ok()
-            .and_then(|opened| RtpPacket::parse(opened.packet).ok())
-        else {
+        let Ok(opened) = cipher.open(kind, datagram) else {
+            return count(&self.counters.packets_refused);
+        };
+        let Ok(packet) = RtpPacket::parse(opened.packet) else {
             return count(&self.counters.packets_refused);
         };
         let held = Held {
             sequence: packet.sequence_number().0,
             timestamp: packet.timestamp(),
             payload: Bytes::copy_from_slice(packet.payload()),
+            fingerprint: opened.fingerprint,
             arrived: now,
         };
         let ssrc = packet.ssrc();
-        match self.sources.get(&ssrc) {
-            Some(&(user, kind)) => self.packet(ssrc, user, kind, held),
-            None if self.waiting.keep(now, ssrc, held) => {}
-            None => count(&self.counters.packets_unclaimed),
+        if self.sources.contains_key(&ssrc) {
+            self.packet(ssrc, held);
+        } else if !self.waiting.keep(now, ssrc, held) {
+            count(&self.counters.packets_unclaimed);
+        }
+    }
+
+    /// Notes whose a source is. What is repeated changes nothing; another owner begins anew.
+    fn claim(&mut self, ssrc: Ssrc, user: UserId, kind: SourceKind) {
+        let known = self.sources.get(&ssrc);
+        if known.is_none_or(|source| (source.user, source.kind) != (user, kind)) {
+            let window = None;
+            self.sources.insert(ssrc, Source { user, kind, window });
         }
     }
 
     /// Hands a packet to everyone who wants it.
-    fn packet(&mut self, ssrc: Ssrc, user: UserId, kind: SourceKind, held: Held) {
-        if kind != SourceKind::Audio || held.payload.is_empty() {
+    fn packet(&mut self, ssrc: Ssrc, held: Held) {
+        let Some(source) = self.sources.get_mut(&ssrc) else {
             return;
+        };
+        if source.kind != SourceKind::Audio || held.payload.is_empty() {
+            return;
+        }
+        let user = source.user;
+        let window = source.window.get_or_insert_with(ReplayWindow::new);
+        if window
+            .accept(held.arrived, SequenceNumber(held.sequence), held.fingerprint)
+            .is_err()
+        {
+            return count(&self.counters.packets_duplicate);
         }
         let speaker = self.users.entry(user).or_default();
         let change = speaker.heard(user, held.arrived, is_silence(&held.payload));
@@ -259,7 +289,7 @@ mod tests {
     use voxhall_protocol::voice::EncryptionMode;
     use voxhall_transport::rtp::RtpHeader;
     use voxhall_transport::silence::OPUS_SILENCE;
-    use voxhall_transport::{PayloadType, Sealer, SequenceNumber, TransportKey};
+    use voxhall_transport::{PayloadType, Sealer, TransportKey};
 
     use super::*;
     use crate::subscription::{Subscription, channel};
@@ -302,6 +332,12 @@ mod tests {
         }
 
         fn send(&mut self, payload: &[u8]) {
+            let mut datagram = self.seal(payload);
+            self.now += super::super::TICK;
+            self.receiver.datagram(self.now, PacketKind::Rtp, &mut datagram);
+        }
+
+        fn seal(&mut self, payload: &[u8]) -> Vec<u8> {
             let header = RtpHeader {
                 marker: false,
                 payload_type: PayloadType::OPUS,
@@ -315,9 +351,7 @@ mod tests {
                 .sealer
                 .seal_parts(PacketKind::Rtp, &header.to_bytes(false), payload, &mut datagram)
                 .unwrap();
-            self.now += super::super::TICK;
-            self.receiver
-                .datagram(self.now, PacketKind::Rtp, &mut datagram[..length]);
+            datagram[..length].to_vec()
         }
 
         fn announce(&mut self) {
@@ -348,6 +382,20 @@ mod tests {
             (packet.user, packet.timestamp, &packet.payload[..]),
             (ALICE, 1920, VOICE)
         );
+    }
+
+    #[test]
+    fn a_packet_that_comes_twice_is_heard_once() {
+        let mut wire = Wire::new();
+        let mut packets = wire.packets();
+        wire.announce();
+        let datagram = wire.seal(VOICE);
+        for _ in 0..3 {
+            wire.receiver
+                .datagram(wire.now, PacketKind::Rtp, &mut datagram.clone());
+        }
+        assert!(packets.try_recv().is_some() && packets.try_recv().is_none());
+        assert_eq!(wire.receiver.counters.read().packets_duplicate, 2);
     }
 
     #[test]

@@ -3,6 +3,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use voxhall_protocol::voice::Ssrc;
+use voxhall_transport::crypto::PacketFingerprint;
 
 /// How many packets of an unannounced source are kept, and for how long.
 const MAX_PACKETS: usize = 20;
@@ -17,6 +18,7 @@ pub(super) struct Held {
     pub(super) sequence: u16,
     pub(super) timestamp: u32,
     pub(super) payload: Bytes,
+    pub(super) fingerprint: PacketFingerprint,
     pub(super) arrived: Instant,
 }
 
@@ -67,6 +69,7 @@ mod tests {
             sequence,
             timestamp: 0,
             payload: Bytes::new(),
+            fingerprint: PacketFingerprint(0),
             arrived,
         }
     }
