@@ -6,6 +6,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 
 STATE ?= .state
+TARGET := $(or $(CARGO_TARGET_DIR),target)
 
 .PHONY: help run test setup setup-test lint features unit fuzz interop deny bench
 
@@ -20,7 +21,7 @@ help:
 
 run: setup
 	cargo build --bin voxhall
-	exec target/debug/voxhall serve --dev --demo --state $(STATE)
+	exec $(TARGET)/debug/voxhall serve --dev --demo --state $(STATE)
 
 # One order for people and CI: what fails fastest comes first, and each step reuses what the one before has built.
 test: setup-test lint features unit fuzz interop
