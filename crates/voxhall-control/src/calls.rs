@@ -119,7 +119,8 @@ impl Calls {
         self.applied.send_replace(revision);
     }
 
-    /// Takes a decision and carries it out. Says whether there was anything to carry out.
+    /// Takes a decision and carries it out. Says whether there was anything to carry out. When this returns, the view
+    /// has what was written and everybody has been told.
     ///
     /// # Errors
     /// Those of directory and switchboard; [`voxhall_switchboard::Error::Conflict`] if others were faster each time.
@@ -128,28 +129,41 @@ impl Calls {
         decide: impl Fn(Facts<'_>) -> Option<Plan> + Send + Sync,
     ) -> Result<bool, Error> {
         let mut last = self.acting.lock().await;
-        let mut attempt = 1;
-        loop {
+        for _ in 1..ATTEMPTS {
             let mut applied = self.applied.subscribe();
-            // An engine that has gone away keeps what it has; deciding on that ends in a conflict at worst.
-            let _ = tokio::time::timeout(CATCH_UP, applied.wait_for(|at| at >= &*last)).await;
-            applied.mark_unchanged();
-            let Some(plan) = self.decide(&decide) else {
-                return Ok(false);
-            };
-            match self.carry_out(plan, &mut last).await {
-                Err(Error::Switchboard(voxhall_switchboard::Error::Conflict { .. }))
-                    if attempt < ATTEMPTS =>
-                {
+            match self.try_act(&decide, &mut last).await {
+                Err(Error::Switchboard(voxhall_switchboard::Error::Conflict { .. })) => {
+                    // Whoever was faster is heard of soon; what was written so far must be seen as well.
                     let _ = tokio::time::timeout(CATCH_UP, applied.changed()).await;
-                    attempt += 1;
+                    self.catch_up(*last).await;
                 }
-                done => return done.map(|()| true),
+                done => return done,
             }
         }
+        self.try_act(&decide, &mut last).await
     }
 
-    fn decide(&self, decide: impl Fn(Facts<'_>) -> Option<Plan>) -> Option<Plan> {
+    async fn try_act(
+        &self,
+        decide: &(impl Fn(Facts<'_>) -> Option<Plan> + Send + Sync),
+        last: &mut Revision,
+    ) -> Result<bool, Error> {
+        let Some(plan) = self.decide(decide) else {
+            return Ok(false);
+        };
+        self.carry_out(plan, last).await?;
+        self.catch_up(*last).await;
+        Ok(true)
+    }
+
+    /// Waits until the view has heard of a write.
+    async fn catch_up(&self, revision: Revision) {
+        let mut applied = self.applied.subscribe();
+        // An engine that has gone away keeps what it has; deciding on that ends in a conflict at worst.
+        let _ = tokio::time::timeout(CATCH_UP, applied.wait_for(|at| *at >= revision)).await;
+    }
+
+    fn decide(&self, decide: &impl Fn(Facts<'_>) -> Option<Plan>) -> Option<Plan> {
         let now_ms = crate::wall::now_ms();
         let fresh = Fresh {
             now_ms,

@@ -75,8 +75,7 @@ pub struct DevWorld {
 /// # Errors
 /// Those of the directory.
 pub async fn seed(directory: &Directory) -> Result<DevWorld, Error> {
-    // The guild comes last of all writes that others need, so its presence says that the world is whole but for
-    // members; those are written each time.
+    // Each part is looked for on its own: a start that was broken off is made whole by the next one.
     for user in accounts() {
         if directory.read().user(user.id.unwrap_or(EXP)).is_none() {
             directory.create_user(user).await?;

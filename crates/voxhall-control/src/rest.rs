@@ -3,6 +3,7 @@
 mod admin;
 mod caller;
 mod channels;
+mod effects;
 mod gateway;
 mod guilds;
 mod members;
@@ -13,8 +14,8 @@ mod voice_states;
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::{Router, middleware};
 
 use crate::control::Core;
 use reply::Failure;
@@ -31,6 +32,7 @@ pub(crate) fn router(core: Arc<Core>) -> Router {
         .merge(members::api())
         .merge(voice_states::api())
         .merge(channels::api())
+        .merge(effects::api())
         .merge(private_calls::api())
         .fallback(|| async { Failure::not_found() })
         .method_not_allowed_fallback(|| async { Failure::method_not_allowed() });
@@ -42,5 +44,6 @@ pub(crate) fn router(core: Arc<Core>) -> Router {
         .merge(gateway::socket())
         .fallback(|| async { Failure::not_found() })
         .layer(DefaultBodyLimit::max(LONGEST_BODY))
+        .layer(middleware::from_fn(reply::log_refusal))
         .with_state(core)
 }

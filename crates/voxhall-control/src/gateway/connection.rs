@@ -1,6 +1,7 @@
 //! One socket of the main Gateway, without the socket: frames and time go in, messages and decisions come out.
 
 use std::collections::{HashMap, VecDeque};
+use std::fmt::Display;
 use std::time::{Duration, Instant};
 
 use voxhall_protocol::gateway::{
@@ -72,6 +73,7 @@ pub(crate) struct Connection {
     messages: SlidingWindow,
     voice_updates: SlidingWindow,
     member_requests: HashMap<GuildId, Instant>,
+    fault: Option<String>,
     outputs: VecDeque<Output>,
 }
 
@@ -87,6 +89,7 @@ impl Connection {
             messages: SlidingWindow::default(),
             voice_updates: SlidingWindow::default(),
             member_requests: HashMap::new(),
+            fault: None,
             outputs: VecDeque::from([Output::Send(ServerMessage::Hello(Hello::new(interval)))]),
         }
     }
@@ -114,11 +117,7 @@ impl Connection {
         }
         match ClientMessage::decode(frame) {
             Ok(message) => self.handle_message(now, message),
-            Err(error) => {
-                tracing::debug!(%error, "a client's message cannot be read");
-                // What cannot be read counts too, or garbage would be the cheapest flood.
-                self.close(error.close_code());
-            }
+            Err(error) => self.fail(error.close_code(), &error),
         }
     }
 
@@ -160,6 +159,17 @@ impl Connection {
         if self.stage != Stage::Over {
             self.send(ServerMessage::Reconnect);
         }
+    }
+
+    /// Closes the socket for what came from it.
+    pub(crate) fn fail(&mut self, code: GatewayCloseCode, fault: &impl Display) {
+        self.fault = Some(fault.to_string());
+        self.close(code);
+    }
+
+    /// What was wrong with what came, where the close code does not say all; for the log.
+    pub(crate) fn fault(&self) -> Option<&str> {
+        self.fault.as_deref()
     }
 
     /// Closes the socket.

@@ -1,5 +1,6 @@
 //! Gives a connection its socket, its clock and its session.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,7 +32,12 @@ enum End {
 }
 
 /// Serves one socket to its end.
-pub(crate) async fn serve(core: Arc<Core>, mut socket: impl Socket, dialect: Dialect) {
+pub(crate) async fn serve(
+    core: Arc<Core>,
+    mut socket: impl Socket,
+    dialect: Dialect,
+    address: Option<SocketAddr>,
+) {
     let encoder = match Encoder::new(dialect.compression) {
         Ok(encoder) => encoder,
         Err(error) => {
@@ -43,6 +49,7 @@ pub(crate) async fn serve(core: Arc<Core>, mut socket: impl Socket, dialect: Dia
         connection: Connection::new(core.config.limits.clone(), clock::now()),
         core,
         dialect,
+        address,
         encoder,
         session: None,
     };
@@ -54,6 +61,8 @@ struct Driver {
     core: Arc<Core>,
     connection: Connection,
     dialect: Dialect,
+    /// Where the client is, for the log.
+    address: Option<SocketAddr>,
     encoder: Encoder,
     session: Option<(Arc<SessionCell>, Arc<Seat>)>,
 }
@@ -70,7 +79,7 @@ impl Driver {
             tokio::select! {
                 received = socket.receive() => match received {
                     Some(Received::Frame(frame)) => self.connection.handle_frame(clock::now(), &frame),
-                    Some(Received::Unreadable) => self.connection.close(GatewayCloseCode::DecodeFailed),
+                    Some(Received::Unreadable(why)) => self.connection.fail(GatewayCloseCode::DecodeFailed, &why),
                     Some(Received::Closed(code)) => return end_by_client(code),
                     None => return End::Resumable,
                 },
@@ -171,9 +180,11 @@ impl Driver {
             tracing::error!(%error, "a message cannot be compressed");
             Dead
         })?;
-        timeout(SEND_PATIENCE, socket.send(frame))
-            .await
-            .map_err(|_| Dead)?
+        timeout(SEND_PATIENCE, socket.send(frame)).await.map_err(|_| {
+            let address = self.address.map(tracing::field::display);
+            tracing::info!(address, "a Gateway client does not take what it is sent");
+            Dead
+        })?
     }
 
     fn next_timeout(&self) -> Option<std::time::Instant> {
@@ -187,12 +198,35 @@ impl Driver {
     /// Closes the socket and waits a little for the client's own close frame, without which some clients report a
     /// broken connection in place of the code.
     async fn say_goodbye(&mut self, socket: &mut impl Socket, code: GatewayCloseCode) -> End {
+        self.log_close(code);
         let goodbye = async {
             socket.close(code).await;
             while let Some(Received::Frame(_)) = socket.receive().await {}
         };
         let _ = timeout(GOODBYE_PATIENCE, goodbye).await;
         End::Resumable
+    }
+
+    /// Says in the log who was closed for a fault of its own, and for which.
+    fn log_close(&self, code: GatewayCloseCode) {
+        let session = self.session.as_ref().map(|(cell, _)| cell);
+        let address = self.address.map(tracing::field::display);
+        let user = session.map(|cell| cell.profile.user.0);
+        let session = session.map(|cell| cell.id.as_str());
+        if code == GatewayCloseCode::UnknownError {
+            // Taken over by another socket, or too far behind: part of losing and regaining a network.
+            tracing::debug!(address, user, session, "a Gateway socket lost its session");
+        } else {
+            tracing::info!(
+                address,
+                user,
+                session,
+                code = code.number(),
+                name = code.name(),
+                fault = self.connection.fault(),
+                "closed a Gateway socket"
+            );
+        }
     }
 
     async fn detach(&mut self, end: End) {
@@ -224,7 +258,12 @@ async fn news(session: Option<&(Arc<SessionCell>, Arc<Seat>)>) {
 }
 
 /// Closes a socket whose address asks for a version or an encoding that is not spoken here.
-pub(crate) async fn refuse(mut socket: impl Socket) {
+pub(crate) async fn refuse(mut socket: impl Socket, address: Option<SocketAddr>) {
+    let address = address.map(tracing::field::display);
+    tracing::info!(
+        address,
+        "refused a Gateway socket: its address asks for another version or encoding"
+    );
     socket.close(GatewayCloseCode::InvalidApiVersion).await;
     let _ = timeout(GOODBYE_PATIENCE, socket.receive()).await;
 }

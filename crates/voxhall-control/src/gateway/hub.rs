@@ -220,62 +220,55 @@ impl Hub {
         subscription: Subscription,
     ) -> Vec<Arc<SessionCell>> {
         let registry = self.registry.read();
-        let subscribed = |cell: &&Arc<SessionCell>| cell.profile.takes(subscription);
         let of = |user: UserId| registry.by_user.get(&user).into_iter().flatten();
+        let viewers = |channel: ChannelId| registry.viewers(world, channel, subscription);
         match audience {
             Audience::Session(id) => registry.by_id.get(id).cloned().into_iter().collect(),
             Audience::User(user) => of(*user).cloned().collect(),
             Audience::Guild(guild) => {
-                let inside = |cell: &&Arc<SessionCell>| {
-                    cell.profile.holds_guild(*guild) && world.member(*guild, cell.profile.user).is_some()
-                };
-                registry
-                    .by_id
-                    .values()
-                    .filter(inside)
-                    .filter(subscribed)
-                    .cloned()
-                    .collect()
+                let inside = |cell: &&Arc<SessionCell>| world.member(*guild, cell.profile.user).is_some();
+                let holding = registry.holding(*guild, subscription);
+                holding.filter(inside).cloned().collect()
             }
-            Audience::Viewers(channel) => registry
-                .viewers(world, *channel)
-                .filter(subscribed)
-                .cloned()
-                .collect(),
+            Audience::Viewers(channel) => viewers(*channel).cloned().collect(),
             Audience::ViewersAnd(channel, user) => {
-                let others = registry.viewers(world, *channel).filter(subscribed);
-                let others = others.filter(|cell| cell.profile.user != *user);
+                let others = viewers(*channel).filter(|cell| cell.profile.user != *user);
                 of(*user).chain(others).cloned().collect()
             }
             Audience::ViewersOfOnly(channel, unless, user) => {
-                let viewers = registry.viewers(world, *channel).filter(subscribed);
+                let others = viewers(*channel).filter(|cell| cell.profile.user != *user);
                 let blind = |cell: &&Arc<SessionCell>| !world.may_view(*unless, cell.profile.user);
-                viewers
-                    .filter(|cell| cell.profile.user != *user)
-                    .filter(blind)
-                    .cloned()
-                    .collect()
+                others.filter(blind).cloned().collect()
             }
         }
     }
 }
 
 impl Registry {
+    /// The sessions that take events of a guild at all. Asked first, since it is cheaper than permissions.
+    fn holding(&self, guild: GuildId, subscription: Subscription) -> impl Iterator<Item = &Arc<SessionCell>> {
+        let holds = move |cell: &&Arc<SessionCell>| {
+            cell.profile.takes(subscription) && cell.profile.holds_guild(guild)
+        };
+        self.by_id.values().filter(holds)
+    }
+
+    /// The sessions that take what happens in a channel.
     fn viewers<'a>(
         &'a self,
         world: &'a World,
         channel: ChannelId,
+        subscription: Subscription,
     ) -> Box<dyn Iterator<Item = &'a Arc<SessionCell>> + 'a> {
         match world.home(channel) {
             Some(Home::Guild(guild)) => {
-                let holds = move |cell: &&Arc<SessionCell>| {
-                    cell.profile.holds_guild(guild) && world.may_view(channel, cell.profile.user)
-                };
-                Box::new(self.by_id.values().filter(holds))
+                let sees = move |cell: &&Arc<SessionCell>| world.may_view(channel, cell.profile.user);
+                Box::new(self.holding(guild, subscription).filter(sees))
             }
             Some(Home::Private) => {
                 let people = world.private(channel).into_iter().flat_map(|it| &it.recipients);
-                Box::new(people.filter_map(|user| self.by_user.get(user)).flatten())
+                let sessions = people.filter_map(|user| self.by_user.get(user)).flatten();
+                Box::new(sessions.filter(move |cell| cell.profile.takes(subscription)))
             }
             None => Box::new(std::iter::empty()),
         }

@@ -1,5 +1,6 @@
 //! What a session begins with: READY and what follows it (gateway-and-calls, section 3).
 
+use serde_json::{Value, json};
 use voxhall_protocol::Extra;
 use voxhall_protocol::gateway::{Capabilities, Event, Intents, ReadySupplemental, SupplementalGuild};
 use voxhall_protocol::ids::ApplicationId;
@@ -100,6 +101,9 @@ impl Greeting<'_> {
         };
         let versioned = capabilities.contains(Capabilities::VERSIONED_READ_STATES);
         ready.add_account_fields(&uuid_of(self.session_id), &self.acquaintances(), versioned);
+        ready
+            .extra
+            .insert("sessions", json!([own_session(self.session_id)]));
         let mut events = vec![Event::Ready(Box::new(ready))];
         if capabilities.contains(Capabilities::PRIORITIZED_READY_PAYLOAD) {
             events.push(Event::ReadySupplemental(Box::new(self.supplemental())));
@@ -160,6 +164,14 @@ impl Greeting<'_> {
         let calls = channels.filter_map(|channel| self.view.call(channel.id));
         calls.filter_map(|call| reaction::call_create(call, self.view.room(call.channel_id).collect()))
     }
+}
+
+/// The session itself as one of the account's: some clients look for it there.
+fn own_session(id: &str) -> Value {
+    json!({
+        "session_id": id, "active": true, "status": "online", "activities": [],
+        "client_info": {"client": "unknown", "os": "unknown", "version": 0},
+    })
 }
 
 /// 32 hex digits in the grouping of a UUID.

@@ -24,8 +24,8 @@ pub(crate) struct Dialect {
 pub(crate) enum Received {
     /// A text or binary frame.
     Frame(Bytes),
-    /// A frame that is too long or otherwise cannot be taken.
-    Unreadable,
+    /// A frame that is too long or otherwise cannot be taken, and why.
+    Unreadable(String),
     /// The client said goodbye.
     Closed(Option<GatewayCloseCode>),
 }
@@ -57,10 +57,7 @@ impl Socket for WebSocket {
                 }
                 // The WebSocket answers pings by itself.
                 Ok(Message::Ping(_) | Message::Pong(_)) => continue,
-                Err(error) => {
-                    tracing::debug!(%error, "a frame cannot be read");
-                    Received::Unreadable
-                }
+                Err(error) => Received::Unreadable(error.to_string()),
             });
         }
     }

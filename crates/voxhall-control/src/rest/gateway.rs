@@ -134,12 +134,10 @@ async fn connect(
         .read_buffer_size(READ_BUFFER)
         .max_message_size(LONGEST_MESSAGE)
         .max_frame_size(LONGEST_MESSAGE);
-    if let Some(Extension(peer)) = peer {
-        tracing::debug!(address = %peer.address, tls = peer.tls, "a client dials the Gateway");
-    }
+    let address = peer.map(|Extension(peer)| peer.address);
     match dialect(&query, gateway_url) {
-        Some(dialect) => upgrade.on_upgrade(move |socket| driver::serve(core, socket, dialect)),
-        None => upgrade.on_upgrade(driver::refuse),
+        Some(dialect) => upgrade.on_upgrade(move |socket| driver::serve(core, socket, dialect, address)),
+        None => upgrade.on_upgrade(move |socket| driver::refuse(socket, address)),
     }
 }
 

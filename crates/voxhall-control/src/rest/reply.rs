@@ -4,10 +4,12 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
+use voxhall_edge::Peer;
 use voxhall_protocol::rest::{ApiError, ApiErrorCode};
 
 use crate::Error;
@@ -115,6 +117,23 @@ impl From<Error> for Failure {
             "500: Internal Server Error",
         )
     }
+}
+
+/// Says in the log which requests were refused, and louder which failed.
+pub(super) async fn log_refusal(request: Request, next: Next) -> Response {
+    let address = request
+        .extensions()
+        .get::<Peer>()
+        .map(|peer| tracing::field::display(peer.address));
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let response = next.run(request).await;
+    let status = response.status();
+    if status.is_server_error() {
+        tracing::error!(address, %method, path, status = status.as_u16(), "a request failed");
+    } else if status.is_client_error() {
+        tracing::debug!(address, %method, path, status = status.as_u16(), "a request was refused");
+    }
+    response
 }
 
 /// The JSON body of a request; an empty one stands for `{}`. The content type is not looked at: some clients send

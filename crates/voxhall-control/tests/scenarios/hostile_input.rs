@@ -61,7 +61,7 @@ fn any_message_within_a_session() {
     let mut bystander = runtime.block_on(server.bot("bystander"));
     let messages = (0_u64..60, any_json());
     let config = Config {
-        cases: 256,
+        cases: 128,
         failure_persistence: None,
         ..Config::default()
     };

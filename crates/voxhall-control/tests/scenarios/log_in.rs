@@ -134,6 +134,8 @@ async fn a_person_gets_guilds_and_private_channels_in_ready() {
             "guilds": [{"id": GUILD, "unavailable": false}],
             "private_channels": [{"id": PRIVATE, "type": 1, "recipients": [{"id": EXP, "discriminator": "7856"}]}],
             "read_state": [], "user_guild_settings": [], "relationships": [], "country_code": "ZZ",
+            "sessions": [{"session_id": ready["session_id"], "active": true}],
+        "sessions": [{"session_id": ready["session_id"], "active": true}],
         }),
     );
     assert!(ready.get("application").is_none());

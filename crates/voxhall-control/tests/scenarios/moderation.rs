@@ -164,3 +164,53 @@ async fn a_stage_has_listeners_hands_and_speakers() {
     assert_eq!((status.as_u16(), &body["suppress"]), (200, &json!(false)));
     assert_eq!(server.request("GET", &mine, &owner, "").await.2["code"], 10065);
 }
+
+#[tokio::test]
+async fn effects_and_sounds_reach_the_people_in_the_room() {
+    let server = Server::start().await;
+    let mut client = in_room(&server).await;
+    let mut bot = server.bot("elsewhere").await;
+    let token = server.token("turbulence");
+    let effect = format!("/api/v10/channels/{}/voice-channel-effects", VOICE[0]);
+    let body = r#"{"animation_type":0,"animation_id":3,"emoji":{"id":null,"name":"x"},"junk":1}"#;
+    assert_eq!(
+        server.request("POST", &effect, &token, body).await.0.as_u16(),
+        204
+    );
+    let shown = client.expect("VOICE_CHANNEL_EFFECT_SEND").await;
+    assert_contains(
+        &shown,
+        &json!({"user_id": TURBULENCE, "guild_id": GUILD, "animation_id": 3}),
+    );
+    assert!(shown.get("junk").is_none());
+    let sound = format!("/api/v10/channels/{}/send-soundboard-sound", VOICE[0]);
+    assert_eq!(
+        server
+            .request("POST", &sound, &token, r#"{"sound_id":"5"}"#)
+            .await
+            .0
+            .as_u16(),
+        204
+    );
+    assert_eq!(client.expect("VOICE_CHANNEL_EFFECT_SEND").await["sound_id"], "5");
+    assert_eq!(server.request("POST", &sound, &token, "{}").await.0.as_u16(), 400);
+    assert_eq!(
+        server
+            .request("POST", &effect, "Bot elsewhere", body)
+            .await
+            .0
+            .as_u16(),
+        404
+    );
+
+    assert_eq!(
+        patch(&server, &server.token("Exp"), json!({"mute": true}))
+            .await
+            .0,
+        200
+    );
+    let (status, _, refused) = server.request("POST", &effect, &token, body).await;
+    assert_eq!((status.as_u16(), &refused["code"]), (400, &json!(50167)));
+    let seen = bot.expect("VOICE_STATE_UPDATE").await;
+    assert_eq!(seen["mute"], true, "those outside the room see no effects");
+}
