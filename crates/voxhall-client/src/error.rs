@@ -60,10 +60,12 @@ pub enum Error {
     )]
     WrongToken,
     /// The main Gateway ended the session for good.
-    #[error("the main Gateway closed the connection: {reason}")]
+    #[error("the main Gateway closed the connection: {reason}; {advice}")]
     GatewayClosed {
         /// The close code by name.
         reason: String,
+        /// What to do about it.
+        advice: &'static str,
     },
     /// The main Gateway's client was closed, here, or for good by the server.
     #[error("the main Gateway client is closed; make a new one")]

@@ -157,6 +157,7 @@ impl Gateway {
             }
             reason => Error::GatewayClosed {
                 reason: reason.to_string(),
+                advice: advice(&reason),
             },
         }
     }
@@ -168,6 +169,25 @@ impl fmt::Debug for Gateway {
             .debug_struct("Gateway")
             .field("state", &self.state())
             .finish_non_exhaustive()
+    }
+}
+
+fn advice(reason: &GatewayReason) -> &'static str {
+    let GatewayReason::Closed(code) = reason else {
+        return "look whether the server is running, and try again";
+    };
+    match code {
+        GatewayCloseCode::InvalidIntents | GatewayCloseCode::DisallowedIntents => {
+            "check that the token is a bot's or a person's as stated, and what the bot may ask for"
+        }
+        GatewayCloseCode::InvalidApiVersion => {
+            "client and server speak different versions; update the older one"
+        }
+        GatewayCloseCode::TooManySessions => "log out elsewhere first",
+        GatewayCloseCode::InvalidShard | GatewayCloseCode::ShardingRequired => {
+            "the bot is in too many guilds for a client without shards"
+        }
+        _ => "try again; the server's log says more",
     }
 }
 
