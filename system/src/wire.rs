@@ -62,6 +62,26 @@ pub async fn exchange(address: &str, bytes: &[u8]) -> String {
     })
 }
 
+/// Sends these bytes and nothing more, and waits until the server has ended the connection, with an answer or without.
+///
+/// # Panics
+/// If the server does not end it in time.
+pub async fn poke(address: &str, bytes: &[u8]) {
+    let talk = async {
+        let mut stream = TcpStream::connect(address).await.expect("the server listens");
+        // A server that refuses early need not read all of it.
+        let _ = stream.write_all(bytes).await;
+        let _ = stream.shutdown().await;
+        let _ = stream.read_to_end(&mut Vec::new()).await;
+    };
+    let ended = tokio::time::timeout(PATIENCE, talk).await;
+    assert!(
+        ended.is_ok(),
+        "the server keeps a connection that has ended, after {:?}",
+        start(bytes)
+    );
+}
+
 fn start(bytes: &[u8]) -> String {
     String::from_utf8_lossy(&bytes[..bytes.len().min(60)]).into_owned()
 }

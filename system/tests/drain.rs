@@ -53,6 +53,8 @@ async fn while_somebody_plays_and_somebody_records() -> Result<()> {
     assert!(status.success(), "the server ended with {status}");
     assert!(asked.elapsed() < SOON, "it took {:?}", asked.elapsed());
 
+    // It would wait for the server to come back.
+    recorder.terminate()?;
     let (_, said) = recorder.end()?;
     is_whole(&recording).with_context(|| format!("the recorder said: {said}"))
 }

@@ -86,6 +86,7 @@ async fn the_same_op_4_brings_a_server_only_to_who_has_none() -> Result<()> {
     let (guild, channel) = (world.guild_id, world.voice_channels[0]);
     let voice = server.places()?.voice_endpoint;
     let mut bot = Observer::join(world.login_bot(0).await?, Some(guild), channel, &voice).await;
+    bot.witness.is_told_nothing(A_WHILE).await;
     ask(&bot.client, world, channel);
     bot.witness.expect("VOICE_STATE_UPDATE").await;
     bot.witness.is_told_nothing(A_WHILE).await;

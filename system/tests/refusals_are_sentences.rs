@@ -57,7 +57,7 @@ async fn a_full_channel_and_a_missing_permission() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_persons_token_that_nobody_has_and_a_bot_that_calls() -> Result<()> {
+async fn a_bots_token_as_a_persons_and_a_bot_that_calls() -> Result<()> {
     let server = Server::start()?;
     let state = server.state_arguments();
     let bot = &server.world.bots[0].token;
@@ -72,7 +72,7 @@ async fn a_persons_token_that_nobody_has_and_a_bot_that_calls() -> Result<()> {
         &state[1],
     ])?;
     let said = one_sentence(wrong.status.success(), &String::from_utf8_lossy(&wrong.stderr))?;
-    ensure!(said.contains("token"), "{said}");
+    ensure!(said.contains("token is a bot's or a person's"), "{said}");
     let calls = run(&["call", &user, "--ring", "--token", bot, &state[0], &state[1]])?;
     let said = one_sentence(calls.status.success(), &String::from_utf8_lossy(&calls.stderr))?;
     ensure!(said.contains("bot") || said.contains("person"), "{said}");
