@@ -136,8 +136,10 @@ pub struct MediaPermissions {
     pub speak: bool,
     /// Video is forwarded.
     pub video: bool,
-    /// Receives media: not deafened.
+    /// Receives audio: neither deafened by a moderator nor by itself.
     pub hear: bool,
+    /// Receives video: not deafened by a moderator, who takes everything away.
+    pub see: bool,
     /// The priority bit of Speaking is passed on.
     pub priority: bool,
 }

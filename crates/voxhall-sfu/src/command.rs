@@ -118,8 +118,10 @@ pub struct MediaPermissions {
     pub speak: bool,
     /// Its video is forwarded: has STREAM, owns the stream.
     pub video: bool,
-    /// It is sent audio: neither server-deafened nor self-deafened. Video goes by its wants alone.
+    /// It is sent audio: neither server-deafened nor self-deafened.
     pub hear: bool,
+    /// It is sent video, as far as it wants any: not server-deafened.
+    pub see: bool,
 }
 
 impl Default for MediaPermissions {
@@ -128,6 +130,7 @@ impl Default for MediaPermissions {
             speak: true,
             video: true,
             hear: true,
+            see: true,
         }
     }
 }

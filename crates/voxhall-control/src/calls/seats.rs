@@ -190,6 +190,7 @@ impl Facts<'_> {
             speak: !record.mute && !record.suppress && !record.self_mute,
             video: granted.contains(Permissions::STREAM),
             hear: !record.deaf && !record.self_deaf,
+            see: !record.deaf,
             priority: granted.contains(Permissions::PRIORITY_SPEAKER),
         }
     }

@@ -40,7 +40,7 @@ async fn mute_and_deafen_reach_the_state_the_member_and_the_media() {
         .ticket(VOICE[0].parse().unwrap(), TURBULENCE.parse().unwrap())
         .await
         .unwrap();
-    assert!(!ticket.permissions.speak && !ticket.permissions.hear);
+    assert!(!ticket.permissions.speak && !ticket.permissions.hear && !ticket.permissions.see);
 
     // It holds for the next room as well.
     client.voice(Some(GUILD), Some(VOICE[1])).await;

@@ -150,5 +150,6 @@ pub(super) const fn for_worker(permissions: MediaPermissions) -> voxhall_sfu::Me
         speak: permissions.speak,
         video: permissions.video,
         hear: permissions.hear,
+        see: permissions.see,
     }
 }

@@ -93,6 +93,7 @@ fn ticket(user: UserId) -> TicketRecord {
             speak: true,
             video: true,
             hear: true,
+            see: true,
             priority: false,
         },
         flags: 0,

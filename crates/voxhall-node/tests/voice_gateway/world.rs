@@ -228,6 +228,7 @@ impl World {
                 connection,
                 code,
                 reason,
+                ..
             } => {
                 let socket = self.socket(connection);
                 assert!(socket.closed.is_none(), "closed twice: {reason}");
@@ -270,6 +271,7 @@ pub fn ticket(user: UserId, channel: ChannelId) -> TicketRecord {
             speak: true,
             video: true,
             hear: true,
+            see: true,
             priority: true,
         },
         flags: 0,

@@ -81,6 +81,12 @@ impl Listener {
         self.takes_audio && !(self.chooses_speakers && self.wants.quality(speaker) == 0)
     }
 
+    /// Whether video goes to it.
+    #[inline]
+    pub(super) fn sees(&self) -> bool {
+        self.permissions.see && self.is_reachable()
+    }
+
     /// Whether anything can be sent to it at all.
     pub(super) fn is_reachable(&self) -> bool {
         self.sealer.is_some() && self.address.is_some() && !self.idle

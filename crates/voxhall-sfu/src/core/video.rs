@@ -289,7 +289,7 @@ impl Picture {
             let Some(listener) = room.listeners.get_mut(viewer.listener) else {
                 continue;
             };
-            if !listener.is_reachable() || (self.encrypted && !listener.dave) {
+            if !listener.sees() || (self.encrypted && !listener.dave) {
                 continue;
             }
             let Some(payload_type) = listener.payload_types.outgoing(self.codec) else {

@@ -131,15 +131,18 @@ fn every_video_packet_has_a_playout_delay() {
 }
 
 #[test]
-fn a_deafened_viewer_still_sees() {
-    let (mut world, publisher, viewer) = stage();
-    let permissions = voxhall_sfu::MediaPermissions {
-        hear: false,
-        ..Default::default()
-    };
-    world.permit(viewer, permissions);
-    film_both(&mut world, publisher, 1, KEYFRAME);
-    assert_eq!(world.clients[viewer].rtp().len(), 1);
+fn who_deafens_itself_still_sees_and_who_is_deafened_does_not() {
+    for (see, packets) in [(true, 1), (false, 0)] {
+        let (mut world, publisher, viewer) = stage();
+        let permissions = voxhall_sfu::MediaPermissions {
+            hear: false,
+            see,
+            ..Default::default()
+        };
+        world.permit(viewer, permissions);
+        film_both(&mut world, publisher, 1, KEYFRAME);
+        assert_eq!(world.clients[viewer].rtp().len(), packets);
+    }
 }
 
 #[test]

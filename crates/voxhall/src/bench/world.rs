@@ -58,6 +58,7 @@ impl Member {
                 speak: true,
                 video: true,
                 hear: true,
+                see: true,
                 priority: false,
             },
             flags: 0,
