@@ -8,6 +8,7 @@
 
 mod config;
 pub mod core;
+mod drops;
 mod error;
 mod follow;
 mod links;

@@ -1,13 +1,14 @@
 //! The running node: its tasks, its sockets and its place on the switchboard.
 
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use axum::Router;
 use axum::extract::ws::WebSocketUpgrade;
-use axum::extract::{RawQuery, State};
+use axum::extract::{ConnectInfo, RawQuery, State};
 use axum::response::Response;
+use axum::{Extension, Router};
 use rand::TryRngCore;
 use rand::rngs::OsRng;
 use tokio::sync::mpsc;
@@ -18,6 +19,7 @@ use voxhall_sfu::{Event, WorkerHandle, WorkerStats};
 use voxhall_switchboard::Switchboard;
 
 use crate::core::{Input, NodeCore, Settings, WorkerIndex};
+use crate::drops::{self, Drops};
 use crate::follow::Following;
 use crate::shared::{Shared, WorkerEvents, spawn_worker};
 use crate::{Error, NodeConfig, links, registration};
@@ -74,6 +76,7 @@ impl Node {
             tasks.spawn(following.run(shared.clone()));
             tasks.spawn(keep_time(shared.clone()));
             tasks.spawn(take_worker_events(shared.clone(), worker_events));
+            tasks.spawn(tell_drops(shared.clone()));
             tasks.spawn(rebuild_workers(
                 shared.clone(),
                 config.clone(),
@@ -95,6 +98,8 @@ impl Node {
     /// The voice gateway: a WebSocket on every path, because endpoints carry none and clients add what they like.
     /// The version is the query's `v`; a missing or unserved one is answered by close code 4020 after the upgrade,
     /// because that reaches a program where an HTTP status often does not.
+    ///
+    /// The log names a peer that breaks the rules by axum's `ConnectInfo<SocketAddr>`, if requests carry it.
     pub fn router(self: &Arc<Self>) -> Router {
         Router::new().fallback(answer).with_state(self.clone())
     }
@@ -174,6 +179,7 @@ impl std::fmt::Debug for Node {
 async fn answer(
     State(node): State<Arc<Node>>,
     RawQuery(query): RawQuery,
+    address: Option<Extension<ConnectInfo<SocketAddr>>>,
     request: WebSocketUpgrade,
 ) -> Response {
     // Whatever else clients put there (`encoding`, …) means nothing to the voice gateway.
@@ -189,6 +195,7 @@ async fn answer(
         request,
         node.shared.clone(),
         version,
+        address.map(|Extension(ConnectInfo(address))| address),
         node.config.limits.queued_frames,
     )
 }
@@ -264,6 +271,14 @@ async fn keep_time(shared: Arc<Shared>) {
 async fn take_worker_events(shared: Arc<Shared>, mut events: mpsc::UnboundedReceiver<(WorkerIndex, Event)>) {
     while let Some((worker, event)) = events.recv().await {
         shared.handle(Input::Worker(worker, event));
+    }
+}
+
+async fn tell_drops(shared: Arc<Shared>) {
+    let mut drops = Drops::default();
+    loop {
+        tokio::time::sleep(drops::INTERVAL).await;
+        drops.tell(&shared.worker_stats());
     }
 }
 

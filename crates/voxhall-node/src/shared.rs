@@ -9,7 +9,7 @@ use tokio::sync::{Notify, mpsc};
 use voxhall_protocol::voice::{VoiceCloseCode, WireFrame};
 use voxhall_sfu::{Event, Worker, WorkerConfig, WorkerHandle, WorkerStats};
 
-use crate::core::{ConnectionId, Input, NodeCore, Output, WorkerIndex};
+use crate::core::{ConnectionId, Input, NodeCore, Output, TicketKey, WorkerIndex};
 use crate::links::LinkChange;
 use crate::{Error, NodeConfig, NodeStats};
 
@@ -24,6 +24,8 @@ pub(crate) enum ToSocket {
         code: VoiceCloseCode,
         /// Why, for the human there.
         reason: &'static str,
+        /// Whose session it carried, if any; for the log.
+        who: Option<TicketKey>,
     },
 }
 
@@ -225,8 +227,9 @@ impl State {
                     connection,
                     code,
                     reason,
+                    who,
                 } => {
-                    self.post(connection, ToSocket::Close { code, reason });
+                    self.post(connection, ToSocket::Close { code, reason, who });
                 }
                 Output::Command(index, command) => {
                     // A worker that has stopped says so in its last event; it is rebuilt from what the core knows.

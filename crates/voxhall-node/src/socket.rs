@@ -1,5 +1,6 @@
 //! One voice-gateway WebSocket: frames in, frames out.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 use voxhall_protocol::voice::{MAX_CLIENT_FRAME, VoiceCloseCode, WireFrame};
 
+use crate::core::TicketKey;
 use crate::shared::{OpenSocket, Shared, ToSocket};
 
 /// Bytes a socket reads at once. Voice clients send a few small messages a minute; thousands of idle sockets should
@@ -31,6 +33,7 @@ pub(crate) fn upgrade(
     request: WebSocketUpgrade,
     shared: Arc<Shared>,
     version: Option<String>,
+    address: Option<SocketAddr>,
     queue: usize,
 ) -> Response {
     request
@@ -38,16 +41,22 @@ pub(crate) fn upgrade(
         .write_buffer_size(WRITE_BUFFER)
         .max_frame_size(LARGEST_READ)
         .max_message_size(LARGEST_READ)
-        .on_upgrade(move |socket| serve(socket, shared, version, queue))
+        .on_upgrade(move |socket| serve(socket, shared, version, address, queue))
 }
 
-async fn serve(mut socket: WebSocket, shared: Arc<Shared>, version: Option<String>, queue: usize) {
+async fn serve(
+    mut socket: WebSocket,
+    shared: Arc<Shared>,
+    version: Option<String>,
+    address: Option<SocketAddr>,
+    queue: usize,
+) {
     let mut open = shared.open(version.as_deref(), queue);
     drop((version, shared));
     let end = exchange(&mut socket, &mut open).await;
     open.closed(matches!(end, End::Goodbye));
     // Boxed, because a socket spends its life in `exchange` and should not carry the size of its end around.
-    Box::pin(finish(socket, end)).await;
+    Box::pin(finish(socket, end, address)).await;
 }
 
 /// Why the exchange of frames ended.
@@ -57,11 +66,11 @@ enum End {
     /// The client closed otherwise, or the connection broke.
     Lost,
     /// A frame came that cannot be read at all.
-    Unreadable,
+    Unreadable(axum::Error),
     /// The client does not take what it is sent.
     TooSlow,
     /// The core closes the socket.
-    Close(VoiceCloseCode, &'static str),
+    Close(VoiceCloseCode, &'static str, Option<TicketKey>),
 }
 
 async fn exchange(socket: &mut WebSocket, open: &mut OpenSocket) -> End {
@@ -80,7 +89,7 @@ async fn exchange(socket: &mut WebSocket, open: &mut OpenSocket) -> End {
                         return end;
                     }
                 }
-                Some(Err(_)) => return End::Unreadable,
+                Some(Err(error)) => return End::Unreadable(error),
                 None => return End::Lost,
             },
         }
@@ -117,8 +126,8 @@ async fn write(
         while let Some(to_send) = what.take() {
             match to_send {
                 ToSocket::Frame(frame) => socket.feed(message(frame)).await?,
-                ToSocket::Close { code, reason } => {
-                    end = Some(End::Close(code, reason));
+                ToSocket::Close { code, reason, who } => {
+                    end = Some(End::Close(code, reason, who));
                     break;
                 }
             }
@@ -135,17 +144,18 @@ async fn write(
 
 /// Says why, and waits a moment for the client to agree: a connection that is dropped with unread bytes in it is reset,
 /// and the reset may overtake the close frame.
-async fn finish(mut socket: WebSocket, end: End) {
+async fn finish(mut socket: WebSocket, end: End, address: Option<SocketAddr>) {
+    log_fault(&end, address);
     let close = match end {
         // The WebSocket answers a close frame by itself while it is read to its end.
         End::Goodbye | End::Lost => None,
-        End::Unreadable => Some((VoiceCloseCode::DecodeFailed, "the frame cannot be read")),
+        End::Unreadable(_) => Some((VoiceCloseCode::DecodeFailed, "the frame cannot be read")),
         // The session waits: 4015 makes clients come back for it.
         End::TooSlow => Some((
             VoiceCloseCode::VoiceServerCrashed,
             "messages were not read in time; resume",
         )),
-        End::Close(code, reason) => Some((code, reason)),
+        End::Close(code, reason, _) => Some((code, reason)),
     };
     let closing = async {
         if let Some((code, reason)) = close {
@@ -162,6 +172,29 @@ async fn finish(mut socket: WebSocket, end: End) {
     };
     // Whoever does not answer in time has had its chance.
     let _ = timeout(CLOSE_TIMEOUT, closing).await;
+}
+
+/// Says in the log who was closed for a fault of its own, and for which.
+fn log_fault(end: &End, address: Option<SocketAddr>) {
+    let address = address.map(tracing::field::display);
+    match end {
+        End::Goodbye | End::Lost => {}
+        End::Unreadable(error) => tracing::info!(address, %error, "a voice socket cannot be read"),
+        End::TooSlow => tracing::info!(address, "a voice client does not take what it is sent"),
+        // Moves, ends of calls and shutdowns are nobody's fault.
+        End::Close(
+            VoiceCloseCode::GoingAway | VoiceCloseCode::Disconnected | VoiceCloseCode::CallTerminated,
+            ..,
+        ) => {}
+        End::Close(code, reason, who) => tracing::info!(
+            address,
+            user = who.map(|key| key.user.0),
+            channel = who.map(|key| key.channel.0),
+            code = code.number(),
+            name = code.name(),
+            "closed a voice socket: {reason}"
+        ),
+    }
 }
 
 fn message(frame: WireFrame) -> Message {

@@ -39,13 +39,17 @@ impl NodeCore {
     pub(super) fn open(&mut self, now: Instant, connection: ConnectionId, version: Option<&str>) {
         if self.draining {
             let reason = "the voice server is shutting down";
-            return self.outbox.close(connection, VoiceCloseCode::GoingAway, reason);
+            return self
+                .outbox
+                .close(connection, VoiceCloseCode::GoingAway, reason, None);
         }
         let number = version.and_then(|version| version.parse().ok());
         let served = number.and_then(|number| VoiceVersion::new(number).ok());
         let Some(version) = served.filter(|version| *version >= self.settings.oldest_version) else {
             let reason = "the URL must name a voice gateway version that is served, as in ?v=9";
-            return self.outbox.close(connection, VoiceCloseCode::BadRequest, reason);
+            return self
+                .outbox
+                .close(connection, VoiceCloseCode::BadRequest, reason, None);
         };
         let limits = &self.settings.limits;
         let opened = Connection {

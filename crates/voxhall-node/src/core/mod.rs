@@ -37,7 +37,7 @@ use voxhall_protocol::voice::{EncryptionMode, VoiceCloseCode, VoiceVersion};
 use voxhall_sfu::MemberId;
 
 use crate::{Limits, NodeStats};
-use connection::Connection;
+use connection::{Connection, Phase};
 use output::Outbox;
 pub use output::{ConnectionId, Input, Output, WorkerIndex};
 use room::Room;
@@ -192,8 +192,12 @@ impl NodeCore {
 
     /// Closes a socket for good; whatever it still sends is ignored.
     fn close(&mut self, connection: ConnectionId, code: VoiceCloseCode, reason: &'static str) {
-        if self.connections.remove(&connection).is_some() {
-            self.outbox.close(connection, code, reason);
+        if let Some(closed) = self.connections.remove(&connection) {
+            let who = match closed.phase {
+                Phase::Joined(key) => Some(key),
+                Phase::Open | Phase::Leaving(_) => None,
+            };
+            self.outbox.close(connection, code, reason, who);
         }
     }
 }

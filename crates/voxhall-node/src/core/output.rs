@@ -87,6 +87,8 @@ pub enum Output {
         code: VoiceCloseCode,
         /// Why, for the human at the other end.
         reason: &'static str,
+        /// Whose session it carried, if any; for the log.
+        who: Option<TicketKey>,
     },
     /// Command a worker.
     Command(WorkerIndex, Box<Command>),
@@ -122,11 +124,18 @@ impl Outbox {
         self.queue.push_back(Output::Send { connection, frame });
     }
 
-    pub(super) fn close(&mut self, connection: ConnectionId, code: VoiceCloseCode, reason: &'static str) {
+    pub(super) fn close(
+        &mut self,
+        connection: ConnectionId,
+        code: VoiceCloseCode,
+        reason: &'static str,
+        who: Option<TicketKey>,
+    ) {
         self.queue.push_back(Output::Close {
             connection,
             code,
             reason,
+            who,
         });
     }
 
