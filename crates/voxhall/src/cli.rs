@@ -11,6 +11,7 @@ mod serve;
 mod session;
 mod token;
 mod user;
+mod welcome;
 
 use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand};

@@ -1,12 +1,13 @@
 //! `voxhall serve`: the server.
 
-use std::fmt::Write as _;
+use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
 
+use super::welcome;
 use crate::demo;
 use crate::settings::Settings;
 use crate::state::DEFAULT_FOLDER;
@@ -93,12 +94,12 @@ impl Args {
             let channel = world.voice_channels.last()?;
             Some(demo::start(&server.file, world.guild_id, *channel))
         });
-        print!("{}", welcome(&server, &settings));
+        say(&welcome::text(&server, &settings.state));
         signals.received().await;
         if let Some(demo) = demo {
             demo.abort();
         }
-        println!("Stopping: telling every session. Ask again to stop at once.");
+        say("Stopping: telling every session. Ask again to stop at once.\n");
         tokio::select! {
             () = server.stop() => Ok(()),
             () = signals.received() => bail!("stopped before every session was told"),
@@ -125,58 +126,8 @@ impl Args {
     }
 }
 
-/// What the operator reads first: the addresses, what to try, and how client libraries are told to trust the server.
-fn welcome(server: &Server, settings: &Settings) -> String {
-    let mut text = String::new();
-    let file = &server.file;
-    let mut line = |line: &str| {
-        text.push_str(line);
-        text.push('\n');
-    };
-    line("Voxhall is running.");
-    line(&format!("  REST           {}/v10", file.api));
-    line(&format!("  main Gateway   {}", file.gateway));
-    line(&format!("  voice gateway  wss://{}", file.voice_endpoint));
-    let media: Vec<_> = file.media.iter().map(ToString::to_string).collect();
-    line(&format!("  media (UDP)    {}", media.join(", ")));
-    if let Some(ca) = &file.ca {
-        let fresh = if server.authority_is_new {
-            " (made just now)"
-        } else {
-            ""
-        };
-        line(&format!("  certificate    {}{fresh}", ca.display()));
-    }
-    if let Some(world) = &server.world {
-        let state = match settings.state.to_str() {
-            Some(DEFAULT_FOLDER) => String::new(),
-            _ => format!(" --state {}", settings.state.display()),
-        };
-        let channel = world.voice_channels[world.voice_channels.len() - 1];
-        line("\nTry, in another terminal:");
-        line(&format!("  voxhall join {channel}{state}"));
-        line(&format!(
-            "  voxhall record heard.wav --channel {channel} --seconds 10{state}"
-        ));
-        line(&format!("  voxhall play music.wav --channel {channel}{state}"));
-        line(&format!("  voxhall doctor{state}"));
-    }
-    if let Some(ca) = &file.ca {
-        let _ = write!(text, "\n{}", trust(&ca.display().to_string()));
-    }
-    text
-}
-
-/// The one setting by which each client library trusts the local authority.
-fn trust(ca: &str) -> String {
-    format!(
-        "To trust the certificate:
-  discord.js, oceanic.js, eris   NODE_EXTRA_CA_CERTS={ca}
-  discord.py, py-cord            SSL_CERT_FILE={ca}
-  serenity, songbird             SSL_CERT_FILE={ca}  (crate feature `native`)
-  twilight                       SSL_CERT_FILE={ca}
-  voxhall-client                 Trust::CaFile(\"{ca}\")
-  curl                           curl --cacert {ca}
-"
-    )
+/// Prints to whoever reads; a server does not end because nobody does any more.
+fn say(text: &str) {
+    let mut output = std::io::stdout();
+    let _ = output.write_all(text.as_bytes()).and_then(|()| output.flush());
 }

@@ -102,6 +102,11 @@ impl Running {
         }
     }
 
+    /// Closes the pipe it prints to.
+    pub fn stop_listening(&mut self) {
+        self.output = Box::new(std::io::empty());
+    }
+
     /// Sends it a signal, such as `TERM`.
     pub fn signal(&self, name: &str) {
         let id = self.child.id().to_string();

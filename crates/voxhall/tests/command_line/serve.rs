@@ -83,6 +83,15 @@ fn it_says_that_it_lives_and_is_ready_and_ends_cleanly() {
 }
 
 #[test]
+fn a_server_whose_output_nobody_reads_any_more_ends_cleanly_too() {
+    let state = tempfile::tempdir().unwrap();
+    let mut server = serve(state.path(), &[]);
+    server.stop_listening();
+    server.signal("TERM");
+    assert_eq!(server.end().0.code(), Some(0));
+}
+
+#[test]
 fn a_second_start_keeps_tokens_and_authority() {
     let state = tempfile::tempdir().unwrap();
     let mut first = serve(state.path(), &["--dev"]);
