@@ -235,4 +235,55 @@ macro_rules! flag_set {
     };
 }
 
-pub(crate) use {flag_set, open_numbers, open_texts};
+/// The opcodes of one protocol, all of them, from 0 on without a gap.
+macro_rules! opcode_set {
+    ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident = $number:literal, $label:literal, $direction:ident;)+ }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[repr(u8)]
+        pub enum $name {
+            $($(#[$doc])* $variant = $number,)+
+        }
+
+        impl $name {
+            /// All opcodes, by number.
+            pub const ALL: [Self; [$($number),+].len()] = [$(Self::$variant),+];
+
+            /// The friendly name.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $label,)+
+                }
+            }
+
+            /// Which way the message goes.
+            #[must_use]
+            pub const fn direction(self) -> $crate::voice::Direction {
+                match self {
+                    $(Self::$variant => $crate::voice::Direction::$direction,)+
+                }
+            }
+
+            /// The number on the wire.
+            #[must_use]
+            pub const fn number(self) -> u8 {
+                self as u8
+            }
+
+            /// The opcode with this number, if there is one.
+            #[must_use]
+            pub fn from_number(number: u64) -> Option<Self> {
+                Self::ALL.get(usize::try_from(number).ok()?).copied()
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str(self.name())
+            }
+        }
+    };
+}
+
+pub(crate) use {flag_set, opcode_set, open_numbers, open_texts};

@@ -1,7 +1,6 @@
 //! Opcodes of the main Gateway (gateway protocol, section 2).
 
-use std::fmt;
-
+use crate::naming::opcode_set;
 use crate::voice::Direction;
 
 /// How much of an opcode a server has to do.
@@ -17,33 +16,12 @@ pub enum Need {
 
 macro_rules! opcodes {
     ($($(#[$doc:meta])* $name:ident = $number:literal, $label:literal, $direction:ident, $need:ident;)+) => {
-        /// An opcode of the main Gateway.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        #[repr(u8)]
-        pub enum GatewayOpcode {
-            $($(#[$doc])* $name = $number,)+
+        opcode_set! {
+            /// An opcode of the main Gateway.
+            GatewayOpcode { $($(#[$doc])* $name = $number, $label, $direction;)+ }
         }
 
         impl GatewayOpcode {
-            /// All opcodes, by number.
-            pub const ALL: [Self; 44] = [$(Self::$name),+];
-
-            /// The friendly name.
-            #[must_use]
-            pub const fn name(self) -> &'static str {
-                match self {
-                    $(Self::$name => $label,)+
-                }
-            }
-
-            /// Which way the message goes.
-            #[must_use]
-            pub const fn direction(self) -> Direction {
-                match self {
-                    $(Self::$name => Direction::$direction,)+
-                }
-            }
-
             /// How much of it a server has to do.
             #[must_use]
             pub const fn need(self) -> Need {
@@ -147,27 +125,9 @@ opcodes! {
 }
 
 impl GatewayOpcode {
-    /// The number on the wire.
-    #[must_use]
-    pub const fn number(self) -> u8 {
-        self as u8
-    }
-
-    /// The opcode with this number, if there is one.
-    #[must_use]
-    pub fn from_number(number: u64) -> Option<Self> {
-        Self::ALL.get(usize::try_from(number).ok()?).copied()
-    }
-
     /// Whether a client may send it.
     #[must_use]
     pub const fn is_from_client(self) -> bool {
         matches!(self.direction(), Direction::ToServer | Direction::Both)
-    }
-}
-
-impl fmt::Display for GatewayOpcode {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.name())
     }
 }

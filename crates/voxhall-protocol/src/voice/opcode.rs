@@ -1,8 +1,7 @@
 //! Opcodes of the voice gateway.
 
-use std::fmt;
-
 use super::VoiceVersion;
+use crate::naming::opcode_set;
 
 /// Which way a message may go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,33 +16,12 @@ pub enum Direction {
 
 macro_rules! opcodes {
     ($($(#[$doc:meta])* $name:ident = $number:literal, $label:literal, $direction:ident, $since:ident, $numbered:literal;)+) => {
-        /// An opcode of the voice gateway.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        #[repr(u8)]
-        pub enum VoiceOpcode {
-            $($(#[$doc])* $name = $number,)+
+        opcode_set! {
+            /// An opcode of the voice gateway.
+            VoiceOpcode { $($(#[$doc])* $name = $number, $label, $direction;)+ }
         }
 
         impl VoiceOpcode {
-            /// All opcodes, by number.
-            pub const ALL: [Self; 33] = [$(Self::$name),+];
-
-            /// The friendly name.
-            #[must_use]
-            pub const fn name(self) -> &'static str {
-                match self {
-                    $(Self::$name => $label,)+
-                }
-            }
-
-            /// Which way the message goes.
-            #[must_use]
-            pub const fn direction(self) -> Direction {
-                match self {
-                    $(Self::$name => Direction::$direction,)+
-                }
-            }
-
             /// The first version that has the message. Several went to old versions too, which ignored them.
             #[must_use]
             pub const fn since(self) -> VoiceVersion {
@@ -133,27 +111,9 @@ opcodes! {
 }
 
 impl VoiceOpcode {
-    /// The number on the wire.
-    #[must_use]
-    pub const fn number(self) -> u8 {
-        self as u8
-    }
-
     /// Whether the message travels in a binary frame (25–30).
     #[must_use]
     pub const fn is_binary(self) -> bool {
         matches!(self.number(), 25..=30)
-    }
-
-    /// The opcode with this number, if there is one.
-    #[must_use]
-    pub fn from_number(number: u64) -> Option<Self> {
-        Self::ALL.get(usize::try_from(number).ok()?).copied()
-    }
-}
-
-impl fmt::Display for VoiceOpcode {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.name())
     }
 }
