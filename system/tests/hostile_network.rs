@@ -226,7 +226,7 @@ async fn frames_to_the_main_gateway() -> Result<()> {
         oversized.closed().await,
         Some(GatewayCloseCode::DecodeFailed.number())
     );
-    call.logged("a client's message cannot be read")?;
+    call.logged("code=4002")?;
     call.goes_on().await
 }
 

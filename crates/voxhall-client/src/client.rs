@@ -206,7 +206,8 @@ impl VoiceClient {
     /// Joins the call of a private channel, which begins one if there is none, and rings. Only for people's accounts.
     ///
     /// # Errors
-    /// As [`join`](Self::join) and every REST request. If ringing fails, the call is left again.
+    /// [`Error::PersonOnly`] for a bot; else as [`join`](Self::join) and every REST request. If ringing fails, the
+    /// call is left again.
     pub async fn call(&self, channel: ChannelId, ring: Ring) -> Result<VoiceConnection, Error> {
         let connection = self.enter(Room::Call(channel), channel).await?;
         let rung = match ring {
@@ -224,7 +225,7 @@ impl VoiceClient {
     /// Takes the call of a private channel that rings, or is merely running.
     ///
     /// # Errors
-    /// As [`join`](Self::join).
+    /// [`Error::PersonOnly`] for a bot; else as [`join`](Self::join).
     pub async fn answer(&self, channel: ChannelId) -> Result<VoiceConnection, Error> {
         self.enter(Room::Call(channel), channel).await
     }
@@ -280,6 +281,10 @@ impl VoiceClient {
 
     /// Gets into `channel` of `room`, by the connection there is or by a new one.
     async fn enter(&self, room: Room, channel: ChannelId) -> Result<VoiceConnection, Error> {
+        if room.guild().is_none() && self.user.bot == Some(true) {
+            // The server would answer with silence.
+            return Err(Error::PersonOnly);
+        }
         if let Some(connection) = self.connection(room).filter(|old| old.state().has_media()) {
             if connection.channel() != Some(channel) {
                 connection.move_to(channel).await?;

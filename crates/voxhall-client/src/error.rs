@@ -67,6 +67,9 @@ pub enum Error {
         /// What to do about it.
         advice: &'static str,
     },
+    /// A bot was to take part in a private call.
+    #[error("bots cannot take part in private calls; log in as a person")]
+    PersonOnly,
     /// The main Gateway's client was closed, here, or for good by the server.
     #[error("the main Gateway client is closed; make a new one")]
     GatewayGone,
