@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 
-/// A child that ends when its standard input is closed, so that it cannot outlive the benchmark.
+/// A child that ends with this value. The benchmark's own children also end when their standard input is closed, so
+/// that they do not outlive a benchmark that was killed.
 pub struct Peer {
     child: Child,
     lines: BufReader<ChildStdout>,
@@ -58,8 +59,9 @@ impl Peer {
 
 impl Drop for Peer {
     fn drop(&mut self) {
-        drop(self.child.stdin.take());
-        // The child ends by itself now; if it was gone before, there is nothing to wait for.
+        // A server does not end with its input, and nothing that a benchmark's child holds is worth a farewell. If it
+        // is gone already, there is nothing to end and nothing to wait for.
+        let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
