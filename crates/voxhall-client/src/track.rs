@@ -10,7 +10,6 @@ mod volume;
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -118,13 +117,13 @@ impl TrackHandle {
     /// How much of it was sent.
     #[must_use]
     pub fn position(&self) -> Duration {
-        voxhall_media::duration_of(self.track.sent.load(Ordering::Relaxed))
+        voxhall_media::duration_of(self.track.reel.lock().sent)
     }
 
     /// How often the source was not ready when its next frame was due.
     #[must_use]
     pub fn underruns(&self) -> u64 {
-        self.track.underruns.load(Ordering::Relaxed)
+        self.track.reel.lock().underruns
     }
 }
 
@@ -142,20 +141,26 @@ impl fmt::Debug for TrackHandle {
 pub(crate) struct Track {
     /// Taken out by the feeding thread while it reads; `None` once the source has ended.
     source: Mutex<Option<Box<dyn AudioSource>>>,
-    ahead: Mutex<Ahead>,
+    reel: Mutex<Reel>,
+    /// For those who watch; the media threads look at the reel only, which is cheaper.
     state: watch::Sender<TrackState>,
-    paused: AtomicBool,
-    sent: AtomicU64,
-    underruns: AtomicU64,
     /// Called when the pacing thread should look at this track again.
     wake: Box<dyn Fn() + Send + Sync>,
 }
 
-/// Frames read ahead.
+/// Frames read ahead, and all else that the pacing thread needs: one lock and few cache lines per frame.
 #[derive(Default)]
-struct Ahead {
+struct Reel {
     frames: VecDeque<AudioFrame>,
+    /// Samples in `frames`.
     samples: u64,
+    /// Samples taken out so far.
+    sent: u64,
+    underruns: u64,
+    /// Whether the state is known to be [`TrackState::Playing`].
+    playing: bool,
+    paused: bool,
+    over: bool,
     /// How the source ended; takes effect after the last frame.
     ended: Option<TrackState>,
 }
@@ -173,11 +178,8 @@ impl Track {
     pub(crate) fn new(source: Box<dyn AudioSource>, wake: Box<dyn Fn() + Send + Sync>) -> Arc<Self> {
         Arc::new(Self {
             source: Mutex::new(Some(source)),
-            ahead: Mutex::default(),
+            reel: Mutex::default(),
             state: watch::Sender::new(TrackState::Queued),
-            paused: AtomicBool::new(false),
-            sent: AtomicU64::new(0),
-            underruns: AtomicU64::new(0),
             wake,
         })
     }
@@ -186,24 +188,27 @@ impl Track {
     pub(crate) fn feed(&self) -> bool {
         let mut source = self.source.lock();
         while let Some(open) = source.as_mut() {
-            if self.is_over() {
-                *source = None;
-                break;
-            }
-            if self.ahead.lock().samples >= READ_AHEAD {
-                return true;
+            {
+                let reel = self.reel.lock();
+                if reel.over {
+                    *source = None;
+                    break;
+                }
+                if reel.samples >= READ_AHEAD {
+                    return true;
+                }
             }
             let ended = match open.next_frame() {
                 Ok(Some(frame)) => {
-                    let mut ahead = self.ahead.lock();
-                    ahead.samples += u64::from(frame.samples());
-                    ahead.frames.push_back(frame);
+                    let mut reel = self.reel.lock();
+                    reel.samples += u64::from(frame.samples());
+                    reel.frames.push_back(frame);
                     continue;
                 }
                 Ok(None) => TrackState::Finished,
                 Err(error) => TrackState::Failed(error.to_string()),
             };
-            self.ahead.lock().ended = Some(ended);
+            self.reel.lock().ended = Some(ended);
             *source = None;
         }
         false
@@ -211,35 +216,37 @@ impl Track {
 
     /// The frame that is due now.
     pub(crate) fn next(&self) -> Next {
-        if self.state.borrow().is_over() {
+        let mut reel = self.reel.lock();
+        if reel.over {
             return Next::Over;
         }
-        if self.paused.load(Ordering::Relaxed) {
+        if reel.paused {
+            reel.playing = false;
+            drop(reel);
             self.enter(TrackState::Paused);
             return Next::Paused;
         }
-        let mut ahead = self.ahead.lock();
-        if let Some(frame) = ahead.frames.pop_front() {
-            ahead.samples -= u64::from(frame.samples());
-            drop(ahead);
-            self.enter(TrackState::Playing);
-            self.sent.fetch_add(u64::from(frame.samples()), Ordering::Relaxed);
+        if let Some(frame) = reel.frames.pop_front() {
+            let samples = u64::from(frame.samples());
+            reel.samples -= samples;
+            reel.sent += samples;
+            let begins = !std::mem::replace(&mut reel.playing, true);
+            drop(reel);
+            if begins {
+                self.enter(TrackState::Playing);
+            }
             return Next::Frame(frame);
         }
-        match ahead.ended.clone() {
-            Some(ended) => {
-                drop(ahead);
-                self.end(ended);
-                Next::Over
-            }
-            None => {
-                // Before the first frame the buffer is merely being filled.
-                if self.sent.load(Ordering::Relaxed) > 0 {
-                    self.underruns.fetch_add(1, Ordering::Relaxed);
-                }
-                Next::NotReady
-            }
+        if let Some(ended) = reel.ended.clone() {
+            drop(reel);
+            self.end(ended);
+            return Next::Over;
         }
+        // Before the first frame the buffer is merely being filled.
+        if reel.sent > 0 {
+            reel.underruns += 1;
+        }
+        Next::NotReady
     }
 
     /// Ends the track, unless it is over already, and lets go of its source.
@@ -252,7 +259,12 @@ impl Track {
             ends
         });
         if changed {
-            *self.ahead.lock() = Ahead::default();
+            {
+                let mut reel = self.reel.lock();
+                reel.over = true;
+                reel.frames = VecDeque::new();
+                reel.samples = 0;
+            }
             // A feeding thread may be reading just now; it lets go of the source itself when it sees the end.
             if let Some(mut source) = self.source.try_lock() {
                 *source = None;
@@ -262,15 +274,16 @@ impl Track {
     }
 
     pub(crate) fn is_over(&self) -> bool {
-        self.state.borrow().is_over()
+        self.reel.lock().over
     }
 
     pub(crate) fn is_paused(&self) -> bool {
-        self.paused.load(Ordering::Relaxed)
+        self.reel.lock().paused
     }
 
     fn set_paused(&self, paused: bool) {
-        if self.paused.swap(paused, Ordering::Relaxed) != paused {
+        let before = std::mem::replace(&mut self.reel.lock().paused, paused);
+        if before != paused {
             (self.wake)();
         }
     }

@@ -154,10 +154,10 @@ mod tests {
     fn reading_ahead_is_bounded() {
         let (long, handle) = track(1_000_000, false);
         assert!(long.feed());
-        assert_eq!(long.ahead.lock().frames.len(), 15);
+        assert_eq!(long.reel.lock().frames.len(), 15);
         handle.stop();
         assert!(!long.feed(), "a stopped track reads no more");
-        assert_eq!(long.ahead.lock().frames.len(), 0);
+        assert_eq!(long.reel.lock().frames.len(), 0);
     }
 
     #[test]
