@@ -23,6 +23,9 @@ const MEMBER_REQUEST_PAUSE: Duration = Duration::from_secs(30);
 /// How many guilds are remembered as asked about; it takes a client of no good will to come to more.
 const MOST_MEMBER_REQUESTS: usize = 1000;
 
+/// Characters of [`Connection::fault`]: it may quote what came.
+const LONGEST_FAULT: usize = 200;
+
 /// What a connection wants done.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Output {
@@ -163,7 +166,7 @@ impl Connection {
 
     /// Closes the socket for what came from it.
     pub(crate) fn fail(&mut self, code: GatewayCloseCode, fault: &impl Display) {
-        self.fault = Some(fault.to_string());
+        self.fault = Some(fault.to_string().chars().take(LONGEST_FAULT).collect());
         self.close(code);
     }
 
@@ -318,6 +321,29 @@ mod tests {
         connection.handle_timeout(now + Duration::from_secs(1000));
         assert_eq!(outputs(&mut connection), [], "nothing comes after the close");
         assert_eq!(connection.poll_timeout(), None);
+    }
+
+    #[test]
+    fn what_was_wrong_is_kept_for_the_log_in_few_words() {
+        let (mut connection, now) = greeted();
+        connection.handle_frame(now, br#"{"op":2,"d":{"token":7}}"#);
+        let fault = connection.fault().expect("a fault");
+        assert!(
+            fault.contains("Identify") && fault.contains("expected a string"),
+            "{fault}"
+        );
+
+        let (mut connection, now) = greeted();
+        let shards = "x".repeat(3000);
+        connection.handle_frame(
+            now,
+            format!(r#"{{"op":2,"d":{{"token":"","shard":"{shards}"}}}}"#).as_bytes(),
+        );
+        assert_eq!(
+            outputs(&mut connection),
+            [Output::Close(GatewayCloseCode::DecodeFailed)]
+        );
+        assert_eq!(connection.fault().map(str::len), Some(LONGEST_FAULT));
     }
 
     #[test]
