@@ -45,12 +45,12 @@ features:
 # `--all-targets` builds the program as well, with the same settings: interop runs that very file.
 unit:
 	cargo build --workspace --all-targets
+	cargo test --workspace --doc --quiet
 	@if cargo nextest --version >/dev/null 2>&1; then \
 	  cargo nextest run --workspace; \
 	else \
 	  cargo test --workspace --all-targets; \
 	fi
-	cargo test --workspace --doc --quiet
 
 fuzz:
 	@fuzz/smoke
