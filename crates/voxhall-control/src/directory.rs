@@ -23,6 +23,8 @@ pub(crate) use guilds::new_member;
 pub use records::{Channel, Guild, Member, NewUser, Overwrite, OverwriteTarget, PrivateChannel, Role, User};
 pub(crate) use world::{Home, World};
 
+use voxhall_edge::file::Access;
+
 use crate::Error;
 use crate::wall::Snowflakes;
 
@@ -50,9 +52,13 @@ impl Directory {
     /// [`Error::OpenDirectory`], [`Error::Migrate`], [`Error::Corrupt`].
     pub async fn open(file: impl AsRef<Path>) -> Result<Self, Error> {
         let file = file.as_ref();
+        // The database would make it readable for everyone; it holds who is whose friend, and digests of tokens.
+        voxhall_edge::file::touch(file, Access::Secret).map_err(|error| Error::OpenDirectory {
+            path: file.to_owned(),
+            source: error.into(),
+        })?;
         let options = SqliteConnectOptions::new()
             .filename(file)
-            .create_if_missing(true)
             .foreign_keys(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Normal)

@@ -45,6 +45,17 @@ fn try_replace(path: &Path, content: &[u8], access: Access) -> io::Result<()> {
     })
 }
 
+/// Makes an empty file for others to fill, with this access from its first moment on; one that exists is left alone.
+///
+/// # Errors
+/// The folder does not exist or cannot be written.
+pub fn touch(path: &Path, access: Access) -> io::Result<()> {
+    match create(path, access) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
+}
+
 fn draft_of(path: &Path) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}.new", std::process::id()));
@@ -73,6 +84,20 @@ fn create(path: &Path, _access: Access) -> io::Result<File> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn a_touched_file_keeps_its_content_and_its_access() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("database");
+        touch(&path, Access::Secret).unwrap();
+        fs::write(&path, b"rows").unwrap();
+        touch(&path, Access::Secret).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"rows");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert!(touch(&dir.path().join("no/folder"), Access::Secret).is_err());
+    }
 
     #[test]
     fn replaces_whole_and_leaves_no_draft() {
