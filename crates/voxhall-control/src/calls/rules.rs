@@ -63,23 +63,48 @@ pub(super) struct Room<'a> {
     pub(super) permissions: Permissions,
 }
 
+/// Why a join is refused. The protocol has no words for it, so only the operator learns of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+enum Refusal {
+    #[error("no such voice channel in that guild, or none that the account may see")]
+    UnknownRoom,
+    #[error("the account lacks CONNECT in this channel")]
+    NoConnect,
+    #[error("the channel is full, and the account lacks MOVE_MEMBERS")]
+    Full,
+    #[error("the account is timed out in this guild")]
+    TimedOut,
+    #[error("the channel has all the cameras it may have")]
+    CamerasFull,
+}
+
+impl Refusal {
+    /// Says it in the log; the client gets the silence that the protocol asks for.
+    fn log(self, actor: Actor<'_>, channel: ChannelId) -> Option<Plan> {
+        tracing::info!(user = %actor.user, %channel, reason = %self, "a join is refused");
+        None
+    }
+}
+
 impl<'a> Facts<'a> {
     /// Op 4: join, move, leave, or change flags.
     pub(crate) fn voice_state_update(self, actor: Actor<'_>, request: &VoiceStateUpdate) -> Option<Plan> {
         let Some(channel) = request.channel_id else {
             return self.leave_request(actor, request);
         };
-        let room = self.room(actor, request.guild_id, channel)?;
+        let Some(room) = self.room(actor, request.guild_id, channel) else {
+            return Refusal::UnknownRoom.log(actor, channel);
+        };
         let key = self.voice_key(actor, room.guild);
         let current = self.view.voice(key);
         let inside = current.is_some_and(|record| record.channel_id == Some(channel));
-        if !inside && !self.may_enter(&room, actor.user) {
-            return None;
+        if !inside && let Err(refusal) = self.may_enter(&room, actor.user) {
+            return refusal.log(actor, channel);
         }
         let record = self.desired(actor, &room, request, current.filter(|_| inside));
         if record.self_video && !current.is_some_and(|it| inside && it.self_video) && !self.camera_fits(&room)
         {
-            return None;
+            return Refusal::CamerasFull.log(actor, channel);
         }
         let preferred = preferred_regions(request);
         let mut plan = Plan::new();
@@ -142,9 +167,9 @@ impl<'a> Facts<'a> {
         (actor.user, guild.filter(|_| actor.bot))
     }
 
-    fn may_enter(self, room: &Room<'_>, user: UserId) -> bool {
+    fn may_enter(self, room: &Room<'_>, user: UserId) -> Result<(), Refusal> {
         let Some((guild, channel)) = self.world.guild_channel(room.channel) else {
-            return true;
+            return Ok(());
         };
         let full =
             channel.user_limit != 0 && self.view.room_size(room.channel) >= channel.user_limit as usize;
@@ -152,9 +177,16 @@ impl<'a> Facts<'a> {
             .members
             .get(&user)
             .is_some_and(|member| self.timed_out(member.timed_out_until_ms));
-        room.permissions.contains(Permissions::CONNECT)
-            && (!full || room.permissions.contains(Permissions::MOVE_MEMBERS))
-            && (!timed_out || room.permissions.contains(Permissions::ADMINISTRATOR))
+        if !room.permissions.contains(Permissions::CONNECT) {
+            return Err(Refusal::NoConnect);
+        }
+        if full && !room.permissions.contains(Permissions::MOVE_MEMBERS) {
+            return Err(Refusal::Full);
+        }
+        if timed_out && !room.permissions.contains(Permissions::ADMINISTRATOR) {
+            return Err(Refusal::TimedOut);
+        }
+        Ok(())
     }
 
     fn timed_out(self, until_ms: Option<u64>) -> bool {

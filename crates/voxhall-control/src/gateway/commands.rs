@@ -84,7 +84,7 @@ impl Core {
         {
             Ok(true) => {}
             Ok(false) => {
-                tracing::debug!(user = %actor.user, channel = ?request.channel_id, "op 4 is refused or changes nothing");
+                tracing::debug!(user = %actor.user, channel = ?request.channel_id, "op 4 leads to nothing");
             }
             Err(error) => tracing::error!(%error, user = %actor.user, "op 4 cannot be carried out"),
         }
