@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use axum::Router;
-use axum::extract::Extension;
+use axum::extract::{ConnectInfo, Extension};
 use axum::routing::{get, post};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -61,7 +61,12 @@ fn who() -> Router {
     Router::new()
         .route(
             "/",
-            get(|Extension(peer): Extension<Peer>| async move { format!("tls={}", peer.tls) }),
+            get(
+                |ConnectInfo(address): ConnectInfo<SocketAddr>, Extension(peer): Extension<Peer>| async move {
+                    assert_eq!(address, peer.address, "said in two ways");
+                    format!("tls={}", peer.tls)
+                },
+            ),
         )
         .route(
             "/body",
