@@ -1,7 +1,6 @@
 //! What moderators, callers, timers and lost nodes do to calls.
 
 use voxhall_live::{CallRecord, NodeId, TicketEnd, TicketRecord, VoiceRecord, key};
-use voxhall_protocol::Token;
 use voxhall_protocol::ids::{ChannelId, UserId};
 use voxhall_protocol::model::Permissions;
 
@@ -9,7 +8,7 @@ use super::placement::{self, Wish};
 use super::plan::{Plan, Step};
 use super::rules::Facts;
 use super::timers::Timer;
-use super::view::{TicketKey, voice_key};
+use super::view::voice_key;
 
 /// Whom a request to ring or not to ring is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -288,24 +287,6 @@ impl Facts<'_> {
         }
         let mut plan = Plan::new();
         self.leave(&mut plan, last, TicketEnd::CallTerminated);
-        Some(plan)
-    }
-
-    /// A member who was moved has had time to leave the old voice connection.
-    pub(crate) fn ticket_ended(self, at: &TicketKey, token: &Token) -> Option<Plan> {
-        let (node, channel, user) = at;
-        let mut plan = Plan::new();
-        if self
-            .view
-            .ticket(node, *channel, *user)
-            .is_some_and(|ticket| ticket.token == *token)
-        {
-            plan.delete(self.view, key::ticket(node, *channel, *user));
-        }
-        let others = self.view.tickets_of_room(*channel).any(|(other, _)| other != at);
-        if !others && self.view.room_size(*channel) == 0 {
-            self.end_call(&mut plan, self.view.call(*channel)?);
-        }
         Some(plan)
     }
 

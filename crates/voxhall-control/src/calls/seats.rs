@@ -1,7 +1,5 @@
 //! Into rooms and out of them: the writes of a join, a move and a leave, in the order of the events.
 
-use std::time::Duration;
-
 use voxhall_live::{CallRecord, MediaPermissions, PrivateCall, TicketEnd, TicketRecord, VoiceRecord, key};
 use voxhall_protocol::ids::{ChannelId, UserId};
 use voxhall_protocol::model::Permissions;
@@ -12,10 +10,6 @@ use super::rules::{Facts, Room};
 use super::timers::Timer;
 use super::view::{VoiceKey, voice_key};
 use crate::directory::CallMessage;
-
-/// How long a client that was moved may take to leave the old voice connection by itself: closing it first confuses
-/// some (gateway-and-calls, section 4.5).
-const MOVE_GRACE: Duration = Duration::from_secs(1);
 
 impl Facts<'_> {
     /// From one room to another.
@@ -29,7 +23,10 @@ impl Facts<'_> {
     ) -> Option<()> {
         if current.guild_id.is_some() && current.guild_id == record.guild_id {
             self.enter(plan, record, room, preferred)?;
-            self.end_tickets_later(plan, current);
+            // The node lets the client a second to close the old voice socket by itself: closing it first confuses some
+            // (gateway-and-calls, section 4.5).
+            self.end_tickets(plan, current, TicketEnd::Disconnected);
+            self.end_call_if_empty(plan, current);
         } else {
             // Nothing may be written if the new room cannot take the member, so that is found out first.
             self.place(room, preferred)?;
@@ -247,20 +244,6 @@ impl Facts<'_> {
                 );
             }
             plan.delete(self.view, key);
-        }
-    }
-
-    fn end_tickets_later(self, plan: &mut Plan, record: &VoiceRecord) {
-        let Some(channel) = record.channel_id else { return };
-        let mut ends_later = false;
-        for (at, ticket) in self.view.tickets_of_room(channel) {
-            if at.2 == record.user_id {
-                plan.set_timer(Timer::Move(at.clone(), ticket.token.clone()), MOVE_GRACE);
-                ends_later = true;
-            }
-        }
-        if !ends_later {
-            self.end_call_if_empty(plan, record);
         }
     }
 

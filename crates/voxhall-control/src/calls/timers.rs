@@ -3,10 +3,7 @@
 use std::collections::HashMap;
 use std::time::Instant;
 
-use voxhall_protocol::Token;
 use voxhall_protocol::ids::{ChannelId, UserId};
-
-use super::view::TicketKey;
 
 /// Something that happens when its time comes, unless it is taken back or set anew.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -15,9 +12,6 @@ pub(crate) enum Timer {
     Ringing(ChannelId, UserId),
     /// Somebody waited alone in a private call for too long.
     Waiting(ChannelId),
-    /// A client that was moved had its time to leave the old room's voice connection by itself. The token tells
-    /// that right to connect from a later one to the same room.
-    Move(TicketKey, Token),
     /// A session without a socket was not resumed in time.
     Resume(String),
 }
