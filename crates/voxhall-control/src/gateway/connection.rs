@@ -23,7 +23,7 @@ const MEMBER_REQUEST_PAUSE: Duration = Duration::from_secs(30);
 /// How many guilds are remembered as asked about; it takes a client of no good will to come to more.
 const MOST_MEMBER_REQUESTS: usize = 1000;
 
-/// Characters of [`Connection::fault`]: it may quote what came.
+/// Characters of [`Connection::fault`]: it may name what came.
 const LONGEST_FAULT: usize = 200;
 
 /// What a connection wants done.
@@ -166,7 +166,7 @@ impl Connection {
 
     /// Closes the socket for what came from it.
     pub(crate) fn fail(&mut self, code: GatewayCloseCode, fault: &impl Display) {
-        self.fault = Some(fault.to_string().chars().take(LONGEST_FAULT).collect());
+        self.fault = Some(unquoted(&fault.to_string()).chars().take(LONGEST_FAULT).collect());
         self.close(code);
     }
 
@@ -287,6 +287,15 @@ impl Connection {
     }
 }
 
+/// A decoder's words without the text that they quote from the message: it may be a token in the wrong place.
+fn unquoted(fault: &str) -> String {
+    let quoted = fault.find('"').zip(fault.rfind('"'));
+    let Some((first, last)) = quoted.filter(|(first, last)| first < last) else {
+        return fault.to_owned();
+    };
+    format!("{}…{}", &fault[..first], &fault[last + 1..])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -343,7 +352,23 @@ mod tests {
             outputs(&mut connection),
             [Output::Close(GatewayCloseCode::DecodeFailed)]
         );
-        assert_eq!(connection.fault().map(str::len), Some(LONGEST_FAULT));
+        let fault = connection.fault().expect("a fault");
+        assert!(
+            fault.chars().count() <= LONGEST_FAULT && !fault.contains("xx"),
+            "{fault}"
+        );
+    }
+
+    #[test]
+    fn a_fault_quotes_nothing_of_what_came() {
+        let (mut connection, now) = greeted();
+        connection.handle_frame(now, br#"{"op":2,"d":"MTIz.secret\"token"}"#);
+        let fault = connection.fault().expect("a fault");
+        assert!(!fault.contains("secret") && !fault.contains("token\""), "{fault}");
+        assert!(
+            fault.contains("Identify") && fault.contains("expected"),
+            "{fault}"
+        );
     }
 
     #[test]
