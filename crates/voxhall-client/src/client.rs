@@ -15,7 +15,7 @@ use voxhall_protocol::ids::{ChannelId, GuildId, UserId};
 use voxhall_protocol::model::{ReadyPayload, User, VoiceState};
 
 use crate::connection::{Reason, Room};
-use crate::gateway::{Account, Compression, Gateway, GatewayConfig, GatewayOptions};
+use crate::gateway::{Account, Compression, Gateway, GatewayConfig, GatewayOptions, News};
 use crate::rest::Rest;
 use crate::subscription::Subscription;
 use crate::{ConnectionConfig, Error, GatewayRequest, Trust, VoiceConnection};
@@ -156,7 +156,7 @@ impl VoiceClient {
         let (requests, inbox) = mpsc::unbounded_channel();
         let shared = Arc::new(Shared::default());
         let listener = Arc::clone(&shared);
-        let gateway = Gateway::routed(options, Box::new(move |event| listener.route(event)), inbox)?;
+        let gateway = Gateway::routed(options, Box::new(move |news| listener.route(news)), inbox)?;
         gateway.ready(config.login_timeout).await?;
         let user = shared.0.lock().user.clone().ok_or(Error::GatewayGone)?;
         Ok(Self {
@@ -318,13 +318,17 @@ impl fmt::Debug for VoiceClient {
 
 impl Shared {
     /// Takes in what concerns voice, before any listener sees the event.
-    fn route(&self, event: &Event) {
+    fn route(&self, news: News<'_>) {
         let mut known = self.0.lock();
-        match event {
-            Event::Ready(ready) => known.ready(ready),
-            Event::VoiceStateUpdate(state) => known.voice_state(state),
-            Event::VoiceServerUpdate(update) => known.voice_server(update),
-            other => known.directory.note(other),
+        match news {
+            News::Event(Event::Ready(ready)) => known.ready(ready),
+            News::Event(Event::VoiceStateUpdate(state)) => known.voice_state(state),
+            News::Event(Event::VoiceServerUpdate(update)) => known.voice_server(update),
+            News::Event(other) => known.directory.note(other),
+            News::VoiceRequestHeld(room) => known.tell(room, VoiceConnection::request_held),
+            News::VoiceRequestSent(room) => known.tell(room, VoiceConnection::request_sent),
+            // Nobody will answer any more; whoever waits shall not do so for ever.
+            News::Closed => known.connections.values().for_each(VoiceConnection::request_sent),
         }
     }
 }
@@ -368,6 +372,12 @@ impl Known {
                 .connections
                 .values()
                 .find(|connection| connection.room().guild().is_none()),
+        }
+    }
+
+    fn tell(&self, room: Room, what: fn(&VoiceConnection)) {
+        if let Some(connection) = self.connections.get(&room) {
+            what(connection);
         }
     }
 

@@ -6,8 +6,10 @@
 mod driver;
 mod inflate;
 mod machine;
+mod pace;
 mod state;
 
+pub(crate) use driver::News;
 pub use driver::{Gateway, GatewayOptions};
 pub use inflate::InflateError;
 pub use machine::{GatewayConfig, GatewayInput, GatewayMachine, GatewayOutput};

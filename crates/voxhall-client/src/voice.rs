@@ -169,6 +169,8 @@ enum Command {
         endpoint: Option<String>,
     },
     GatewaySessionLost,
+    RequestHeld,
+    RequestSent,
 }
 
 impl VoiceConnection {
@@ -233,6 +235,16 @@ impl VoiceConnection {
     /// Takes in a VOICE_SERVER_UPDATE for this room.
     pub fn voice_server(&self, token: Token, endpoint: Option<String>) {
         self.command(Command::VoiceServer { token, endpoint });
+    }
+
+    /// Takes in that the op 4 it asked for has to wait: the time for an answer does not run yet.
+    pub fn request_held(&self) {
+        self.command(Command::RequestHeld);
+    }
+
+    /// Takes in that the op 4 it asked for went out: the time for an answer begins.
+    pub fn request_sent(&self) {
+        self.command(Command::RequestSent);
     }
 
     /// Takes in that the main Gateway began a new session instead of resuming the old one.

@@ -120,6 +120,10 @@ pub enum Input<'a> {
     },
     /// The main Gateway has a new session: the voice state of the old one is lost.
     GatewaySessionLost,
+    /// The op 4 asked for has to wait before it is sent; the time for an answer does not run.
+    RequestHeld,
+    /// The op 4 asked for went out; the time for an answer begins. Not needed where op 4 is always sent at once.
+    RequestSent,
     /// The WebSocket asked for by [`Output::Dial`] is open.
     SocketOpened,
     /// It could not be opened; the text says why.

@@ -57,6 +57,12 @@ impl ConnectionMachine {
         });
     }
 
+    pub(super) fn request_sent(&mut self, now: Instant) {
+        if self.phase == Phase::Joining {
+            self.timers.set(Timer::JoinAnswer, now + self.config.join_timeout);
+        }
+    }
+
     /// The socket is closed first, then op 4 is sent: the order of the captures.
     pub(super) fn leave(&mut self) {
         if self.phase == Phase::Over {

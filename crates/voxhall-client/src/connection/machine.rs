@@ -136,6 +136,8 @@ impl ConnectionMachine {
             Input::VoiceState { session_id, channel } => self.voice_state(now, session_id, channel),
             Input::VoiceServer { token, endpoint } => self.voice_server(now, token, endpoint),
             Input::GatewaySessionLost => self.gateway_session_lost(now),
+            Input::RequestHeld => self.timers.clear(Timer::JoinAnswer),
+            Input::RequestSent => self.request_sent(now),
             Input::SocketOpened => self.socket_opened(now),
             Input::DialFailed(why) => self.dial_failed(now, why),
             Input::Text(text) => self.text(now, text),

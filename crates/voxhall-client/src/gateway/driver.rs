@@ -11,17 +11,29 @@ use rand::rngs::StdRng;
 use tokio::sync::{mpsc, watch};
 use tokio_tungstenite::tungstenite;
 use voxhall_protocol::gateway::{ClientMessage, Event, GatewayCloseCode};
+use voxhall_protocol::ids::{ChannelId, GuildId};
 
 use super::{GatewayConfig, GatewayInput, GatewayMachine, GatewayOutput, GatewayReason, GatewayState};
 use crate::net::{self, Address, WebSocket, optional, say_goodbye, send, sleep_until};
 use crate::subscription::{Audience, Subscription, channel};
-use crate::{Error, GatewayRequest};
+use crate::{Error, GatewayRequest, Room};
 
 /// Largest message of the main Gateway that is read.
 const MAX_MESSAGE: usize = 16 * 1024 * 1024;
 
-/// Is called with every event before anybody else hears of it.
-pub(crate) type Router = Box<dyn Fn(&Event) + Send + Sync>;
+/// Is called with all news before anybody else hears of it.
+pub(crate) type Router = Box<dyn Fn(News<'_>) + Send + Sync>;
+
+/// What the owner of a Gateway wants to know first.
+pub(crate) enum News<'a> {
+    Event(&'a Event),
+    /// An op 4 has to wait before it is sent.
+    VoiceRequestHeld(Room),
+    /// An op 4 went out, and will be answered or not.
+    VoiceRequestSent(Room),
+    /// The Gateway is closed for good: what still waits is never sent.
+    Closed,
+}
 
 /// Where and how to log in.
 #[derive(Debug, Clone)]
@@ -227,6 +239,7 @@ impl Driver {
             }
             self.carry_out().await;
         }
+        (self.router)(News::Closed);
         *self.audience.lock() = Audience::default();
     }
 
@@ -282,12 +295,22 @@ impl Driver {
                 GatewayOutput::Send(text) => self.send(text).await,
                 GatewayOutput::Close(code) => self.close(code).await,
                 GatewayOutput::Event(event) => self.publish(*event),
+                GatewayOutput::VoiceRequestHeld { guild, channel } => {
+                    if let Some(room) = room_of(guild, channel) {
+                        (self.router)(News::VoiceRequestHeld(room));
+                    }
+                }
+                GatewayOutput::VoiceRequestSent { guild, channel } => {
+                    if let Some(room) = room_of(guild, channel) {
+                        (self.router)(News::VoiceRequestSent(room));
+                    }
+                }
             }
         }
     }
 
     fn publish(&self, event: Event) {
-        (self.router)(&event);
+        (self.router)(News::Event(&event));
         let mut audience = self.audience.lock();
         if !audience.is_empty() {
             audience.publish(&Arc::new(event));
@@ -325,6 +348,11 @@ impl Driver {
             say_goodbye(socket, code).await;
         }
     }
+}
+
+/// The room an op 4 is about; leaving a private call names none.
+fn room_of(guild: Option<GuildId>, channel: Option<ChannelId>) -> Option<Room> {
+    guild.map(Room::Guild).or(channel.map(Room::Call))
 }
 
 impl From<GatewayRequest> for voxhall_protocol::gateway::VoiceStateUpdate {

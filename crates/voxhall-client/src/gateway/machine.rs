@@ -6,15 +6,19 @@ use rand::rngs::StdRng;
 use voxhall_protocol::Token;
 use voxhall_protocol::gateway::{
     ClientMessage, Event, GatewayCloseAction, GatewayCloseCode, Hello, Identify, Resume, ServerMessage,
+    VoiceStateUpdate,
 };
+use voxhall_protocol::ids::{ChannelId, GuildId};
 
 use super::inflate::Inflate;
+use super::pace::Pace;
 use super::{Account, Compression, GatewayReason, GatewayState};
 use crate::backoff::{Backoff, BackoffPolicy};
 
-/// Messages a connection may send in [`RATE_WINDOW`]; the server's limit is 120, and heartbeats need some of it.
-const RATE_LIMIT: u32 = 110;
-const RATE_WINDOW: Duration = Duration::from_secs(60);
+/// All messages of a connection; the server's limit is 120, and heartbeats need some of it.
+const MESSAGES: (usize, Duration) = (110, Duration::from_secs(61));
+/// Op 4 of a session; the server drops what is more in silence, at 10 per 10 s.
+const VOICE_REQUESTS: (usize, Duration) = (10, Duration::from_millis(10_500));
 
 /// Ends the session at once.
 const CLOSE_NORMAL: u16 = 1000;
@@ -96,6 +100,20 @@ pub enum GatewayOutput {
     Close(u16),
     /// Something happened.
     Event(Box<Event>),
+    /// The last op 4 that was to be sent has to wait: for the login, or for the rate limit.
+    VoiceRequestHeld {
+        /// Its guild.
+        guild: Option<GuildId>,
+        /// Its channel.
+        channel: Option<ChannelId>,
+    },
+    /// An op 4 went out.
+    VoiceRequestSent {
+        /// Its guild.
+        guild: Option<GuildId>,
+        /// Its channel.
+        channel: Option<ChannelId>,
+    },
 }
 
 /// A connection to the main Gateway without its socket.
@@ -117,7 +135,10 @@ pub struct GatewayMachine {
     /// The end of the present step or wait.
     step: Option<Instant>,
     held_back: VecDeque<ClientMessage>,
-    window: Option<(Instant, u32)>,
+    /// Op 4 that waits, one per guild at most: only the last wish counts.
+    voice_requests: VecDeque<VoiceStateUpdate>,
+    messages: Pace,
+    voice_pace: Pace,
 }
 
 /// What a Resume needs.
@@ -177,7 +198,9 @@ impl GatewayMachine {
             heartbeat: Heartbeat::default(),
             step: None,
             held_back: VecDeque::new(),
-            window: None,
+            voice_requests: VecDeque::new(),
+            messages: Pace::new(MESSAGES.0, MESSAGES.1),
+            voice_pace: Pace::new(VOICE_REQUESTS.0, VOICE_REQUESTS.1),
         }
     }
 
@@ -188,8 +211,9 @@ impl GatewayMachine {
             GatewayInput::Start => {}
             GatewayInput::Close => self.close(GatewayReason::Requested),
             GatewayInput::Send(message) => {
-                self.held_back.push_back(message);
+                self.hold(message);
                 self.flush(now);
+                self.tell_held();
             }
             GatewayInput::SocketOpened => self.socket_opened(now),
             GatewayInput::DialFailed(why) => self.dial_failed(now, why),
@@ -208,10 +232,7 @@ impl GatewayMachine {
     /// When to call with [`GatewayInput::Timeout`] at the latest.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let window = self
-            .window
-            .filter(|_| self.phase == Phase::Ready && !self.held_back.is_empty());
-        let refill = window.map(|(began, _)| began + RATE_WINDOW);
+        let refill = self.next_message();
         [self.step, self.heartbeat.due, refill]
             .into_iter()
             .flatten()
@@ -398,22 +419,60 @@ impl GatewayMachine {
         self.enter(Phase::Ready, GatewayState::Ready);
     }
 
-    /// Sends what was held back, as far as the rate limit allows.
+    fn hold(&mut self, message: ClientMessage) {
+        match message {
+            ClientMessage::VoiceStateUpdate(update) => {
+                self.voice_requests
+                    .retain(|earlier| earlier.guild_id != update.guild_id);
+                self.voice_requests.push_back(update);
+            }
+            other => self.held_back.push_back(other),
+        }
+    }
+
+    /// Whoever waits for an answer to an op 4 should know that it was not sent yet.
+    fn tell_held(&mut self) {
+        if let Some(update) = self.voice_requests.back() {
+            let (guild, channel) = (update.guild_id, update.channel_id);
+            self.outputs
+                .push_back(GatewayOutput::VoiceRequestHeld { guild, channel });
+        }
+    }
+
+    /// When something that is held back may go out.
+    fn next_message(&self) -> Option<Instant> {
+        if self.phase != Phase::Ready || self.held_back.is_empty() && self.voice_requests.is_empty() {
+            return None;
+        }
+        let messages = self.messages.free_at();
+        if self.held_back.is_empty() {
+            messages.max(self.voice_pace.free_at())
+        } else {
+            messages
+        }
+    }
+
+    /// Sends what was held back, as far as the rate limits allow.
     fn flush(&mut self, now: Instant) {
         if self.phase != Phase::Ready {
             return;
         }
-        let (began, mut used) = match self.window {
-            Some((began, used)) if now.saturating_duration_since(began) < RATE_WINDOW => (began, used),
-            _ => (now, 0),
-        };
-        while used < RATE_LIMIT
-            && let Some(message) = self.held_back.pop_front()
-        {
-            used += 1;
-            self.send(&message);
+        while self.messages.is_free(now) {
+            if self.voice_pace.is_free(now)
+                && let Some(update) = self.voice_requests.pop_front()
+            {
+                let (guild, channel) = (update.guild_id, update.channel_id);
+                self.voice_pace.note(now);
+                self.send(&ClientMessage::VoiceStateUpdate(update));
+                self.outputs
+                    .push_back(GatewayOutput::VoiceRequestSent { guild, channel });
+            } else if let Some(message) = self.held_back.pop_front() {
+                self.send(&message);
+            } else {
+                return;
+            }
+            self.messages.note(now);
         }
-        self.window = Some((began, used));
     }
 
     fn beat(&mut self, now: Instant) {
@@ -470,7 +529,7 @@ impl GatewayMachine {
     fn lost(&mut self, now: Instant, reason: GatewayReason) {
         self.heartbeat = Heartbeat::default();
         self.step = None;
-        self.window = None;
+        self.messages.reset();
         if !self.was_in {
             return self.close(reason);
         }
@@ -508,6 +567,7 @@ impl GatewayMachine {
         self.heartbeat = Heartbeat::default();
         self.step = None;
         self.held_back.clear();
+        self.voice_requests.clear();
         self.session = None;
         self.enter(Phase::Closed, GatewayState::Closed { reason });
     }

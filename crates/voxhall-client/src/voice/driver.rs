@@ -157,6 +157,8 @@ impl Driver {
                 self.machine.handle(now, Input::VoiceServer { token, endpoint });
             }
             Command::GatewaySessionLost => self.machine.handle(now, Input::GatewaySessionLost),
+            Command::RequestHeld => self.machine.handle(now, Input::RequestHeld),
+            Command::RequestSent => self.machine.handle(now, Input::RequestSent),
         }
     }
 

@@ -39,6 +39,19 @@ fn silence_is_a_refusal_after_fifteen_seconds() {
 }
 
 #[test]
+fn the_time_for_an_answer_runs_from_the_question() {
+    let mut story = Story::at(Step::Joining);
+    story.feed(Input::RequestHeld);
+    story.pass(Duration::from_secs(300));
+    assert!(!story.state().is_final(), "nobody was asked yet");
+    story.feed(Input::RequestSent);
+    story.pass(Duration::from_secs(14));
+    assert!(!story.state().is_final());
+    story.pass(Duration::from_secs(2));
+    assert_eq!(*story.reason(), Reason::NoAnswer(Duration::from_secs(15)));
+}
+
+#[test]
 fn leaving_closes_the_socket_first() {
     for step in Step::ALL {
         let mut story = Story::at(step);
