@@ -31,6 +31,27 @@ impl Following {
         })
     }
 
+    /// Hands all that exists to the core. A node that registers before that would refuse people whose right to connect
+    /// is older than itself.
+    pub(crate) async fn catch_up(&mut self, shared: &Shared) {
+        while let Some(change) = self
+            .calls
+            .next()
+            .await
+            .filter(|change| *change != Change::SnapshotEnd)
+        {
+            self.handle_call(shared, change);
+        }
+        while let Some(change) = self
+            .tickets
+            .next()
+            .await
+            .filter(|change| *change != Change::SnapshotEnd)
+        {
+            self.handle_ticket(shared, change);
+        }
+    }
+
     /// Hands every change to the core until the switchboard goes away.
     pub(crate) async fn run(mut self, shared: Arc<Shared>) {
         loop {

@@ -68,7 +68,8 @@ impl Node {
         let shared = Arc::new(Shared::new(core, workers, link_changes, rebuilds));
 
         links::clear(&*board, &config.id).await?;
-        let following = Following::begin(&*board, &config.id).await?;
+        let mut following = Following::begin(&*board, &config.id).await?;
+        following.catch_up(&shared).await;
         registration::write(&*board, &config.id, &record(&config, NodeStats::default(), false)).await?;
         let link_writer = tokio::spawn(links::write_all(board.clone(), config.id.clone(), links_to_write));
         Ok(Arc::new_cyclic(|node| {

@@ -35,7 +35,11 @@ impl House {
     }
 
     async fn open_with(config: NodeConfig) -> Self {
-        let board = Arc::new(MemorySwitchboard::new());
+        Self::open_on(Arc::new(MemorySwitchboard::new()), config).await
+    }
+
+    /// Starts the node on a switchboard that may hold records already.
+    async fn open_on(board: Arc<MemorySwitchboard>, config: NodeConfig) -> Self {
         let node = Node::start(config, board.clone()).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -116,6 +120,22 @@ async fn next_link(links: &mut Watch) -> Option<LinkState> {
             Change::SnapshotEnd => {}
         }
     }
+}
+
+#[tokio::test]
+async fn a_node_that_starts_knows_the_tickets_that_were_there_before() {
+    let board = Arc::new(MemorySwitchboard::new());
+    let write = async |key: String, record: Vec<u8>| board.put(&key, record.into(), Expect::Any, None).await;
+    for user in (1..=2000).map(UserId) {
+        write(key::ticket(&node_id(), CHANNEL, user), ticket(user).encode())
+            .await
+            .unwrap();
+    }
+    write(key::call(CHANNEL), call().encode()).await.unwrap();
+    let house = House::open_on(board.clone(), config()).await;
+    let mut last = Client::open(house.address, 9).await;
+    last.handshake(identify(UserId(2000))).await;
+    assert_eq!(house.node.stats().sessions, 1);
 }
 
 #[tokio::test]
