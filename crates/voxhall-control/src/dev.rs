@@ -129,12 +129,16 @@ async fn seed_guild(directory: &Directory) -> Result<(), Error> {
     }
     for (index, id) in ROLES.into_iter().enumerate() {
         let role = Role {
-            id,
-            name: ["regulars", "musicians"][index].to_owned(),
-            permissions: Permissions::NONE,
             position: i32::try_from(index).unwrap_or(0) + 1,
+            ..Role::new(id, ["regulars", "musicians"][index], Permissions::NONE)
         };
-        directory.put_role(GUILD, role).await?;
+        let known = directory
+            .read()
+            .guild(GUILD)
+            .is_some_and(|guild| guild.roles.contains_key(&id));
+        if !known {
+            directory.put_role(GUILD, role).await?;
+        }
     }
     let channels = [
         (TEXT_CHANNEL, ChannelKind::GuildText, "general"),

@@ -5,6 +5,8 @@
 
 mod accounts;
 mod call_log;
+mod guild_rows;
+mod guild_write;
 mod guilds;
 mod load;
 mod records;
@@ -19,8 +21,12 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
 pub(crate) use call_log::CallMessage;
-pub(crate) use guilds::new_member;
-pub use records::{Channel, Guild, Member, NewUser, Overwrite, OverwriteTarget, PrivateChannel, Role, User};
+pub(crate) use guild_write::{GuildWrite, delete_channel, delete_role};
+pub(crate) use guilds::{new_guild, new_member};
+pub use records::{
+    Ban, Channel, Guild, GuildSettings, Member, NewUser, Overwrite, OverwriteTarget, PrivateChannel, Role,
+    User,
+};
 pub(crate) use world::{Home, World};
 
 use voxhall_edge::file::Access;
@@ -30,10 +36,18 @@ use crate::wall::Snowflakes;
 
 /// The database behind the directory.
 type Pool = sqlx::SqlitePool;
+/// One connection to it.
+type Connection = sqlx::SqliteConnection;
 
 /// The tables, in the order in which they came to be.
-const MIGRATIONS: [(i64, &str, &str); 1] =
-    [(1, "directory", include_str!("../migrations/0001_directory.sql"))];
+const MIGRATIONS: [(i64, &str, &str); 2] = [
+    (1, "directory", include_str!("../migrations/0001_directory.sql")),
+    (
+        4,
+        "guild details",
+        include_str!("../migrations/0004_guild_details.sql"),
+    ),
+];
 
 /// Accounts, guilds, channels and permissions.
 #[derive(Debug)]

@@ -26,7 +26,8 @@ pub mod dev;
 pub use config::{ControlConfig, Limits, Region};
 pub use control::Control;
 pub use directory::{
-    Channel, Directory, Guild, Member, NewUser, Overwrite, OverwriteTarget, PrivateChannel, Role, User,
+    Ban, Channel, Directory, Guild, GuildSettings, Member, NewUser, Overwrite, OverwriteTarget,
+    PrivateChannel, Role, User,
 };
 pub use error::Error;
 pub use permissions::Permissions;

@@ -73,7 +73,7 @@ mod tests {
     use voxhall_protocol::model::ChannelKind;
 
     use super::*;
-    use crate::directory::Role;
+    use crate::directory::{GuildSettings, Role};
 
     const GUILD: GuildId = GuildId(1);
     const OWNER: UserId = UserId(10);
@@ -84,22 +84,12 @@ mod tests {
     const EVERYONE: Permissions = Permissions::VIEW_CHANNEL.union(VOICE);
 
     fn guild() -> Guild {
-        let role = |id: RoleId, permissions| {
-            let name = id.to_string();
-            (
-                id,
-                Role {
-                    id,
-                    name,
-                    permissions,
-                    position: 0,
-                },
-            )
-        };
+        let role = |id: RoleId, permissions| (id, Role::new(id, id.to_string(), permissions));
         Guild {
             id: GUILD,
             name: "g".to_owned(),
             owner_id: OWNER,
+            settings: GuildSettings::default(),
             roles: BTreeMap::from([
                 role(RoleId(GUILD.0), EVERYONE),
                 role(SINGERS, Permissions::STREAM),
@@ -107,23 +97,14 @@ mod tests {
             ]),
             channels: BTreeMap::new(),
             members: Default::default(),
+            bans: BTreeMap::new(),
         }
     }
 
     fn channel(overwrites: &[Overwrite]) -> Channel {
         Channel {
-            id: ChannelId(5),
-            guild_id: GUILD,
-            kind: ChannelKind::GuildVoice,
-            name: "v".to_owned(),
-            position: 0,
-            parent_id: None,
-            bitrate: 64_000,
-            user_limit: 0,
-            rtc_region: None,
-            video_quality_mode: 1,
-            status: None,
             overwrites: overwrites.to_vec(),
+            ..Channel::new(ChannelId(5), GUILD, ChannelKind::GuildVoice, "v")
         }
     }
 

@@ -7,7 +7,7 @@ use voxhall_live::VoiceRecord;
 use voxhall_protocol::Nullable;
 use voxhall_protocol::ids::{ChannelId, UserId};
 use voxhall_protocol::model;
-use voxhall_protocol::model::{OverwriteKind, PermissionOverwrite, Permissions, Timestamp};
+use voxhall_protocol::model::{OverwriteKind, PermissionOverwrite, Permissions, RoleColors, Timestamp};
 
 use crate::calls::view::LiveView;
 use crate::directory::{Channel, Guild, Member, OverwriteTarget, PrivateChannel, Role, User, World};
@@ -65,6 +65,14 @@ pub(crate) fn member(world: &World, member: &Member) -> Option<model::Member> {
 pub(crate) fn role(role: &Role) -> model::Role {
     model::Role {
         position: role.position,
+        color: role.color,
+        colors: RoleColors {
+            primary_color: role.color,
+            ..RoleColors::default()
+        },
+        hoist: role.hoist,
+        mentionable: role.mentionable,
+        managed: role.managed,
         ..model::Role::new(role.id, role.name.clone(), role.permissions)
     }
 }

@@ -8,7 +8,9 @@ use voxhall_protocol::ids::{ChannelId, GuildId, MessageId, RoleId, UserId};
 use voxhall_protocol::model::ChannelKind;
 
 use super::call_log::ReadState;
-use super::records::{Channel, Guild, Member, Overwrite, OverwriteTarget, PrivateChannel, Role, User};
+use super::records::{
+    Ban, Channel, Guild, GuildSettings, Member, Overwrite, OverwriteTarget, PrivateChannel, Role, User,
+};
 use super::token::Digest;
 use super::world::World;
 use super::{Pool, from_sql};
@@ -67,6 +69,7 @@ async fn guilds(pool: &Pool) -> Result<Vec<Guild>, Error> {
     let mut roles = roles(pool).await?;
     let mut channels = channels(pool).await?;
     let mut members = members(pool).await?;
+    let mut bans = bans(pool).await?;
     let rows = sqlx::query("SELECT * FROM guilds").fetch_all(pool).await?;
     rows.iter()
         .map(|row| {
@@ -78,9 +81,36 @@ async fn guilds(pool: &Pool) -> Result<Vec<Guild>, Error> {
                 roles: roles.remove(&id).unwrap_or_default(),
                 channels: channels.remove(&id).unwrap_or_default(),
                 members: members.remove(&id).unwrap_or_default(),
+                settings: settings(row)?,
+                bans: bans.remove(&id).unwrap_or_default(),
             })
         })
         .collect()
+}
+
+fn settings(row: &SqliteRow) -> Result<GuildSettings, Error> {
+    Ok(GuildSettings {
+        description: row.try_get("description")?,
+        afk_channel_id: optional_bits(row, "afk_channel_id")?.map(ChannelId),
+        afk_timeout: number(row, "afk_timeout")?,
+        system_channel_id: optional_bits(row, "system_channel_id")?.map(ChannelId),
+        system_channel_flags: bits(row, "system_channel_flags")?,
+        verification_level: number(row, "verification_level")?,
+        default_message_notifications: number(row, "default_message_notifications")?,
+        explicit_content_filter: number(row, "explicit_content_filter")?,
+        preferred_locale: row.try_get("preferred_locale")?,
+    })
+}
+
+async fn bans(pool: &Pool) -> Result<HashMap<GuildId, BTreeMap<UserId, Ban>>, Error> {
+    let mut bans: HashMap<_, BTreeMap<_, _>> = HashMap::new();
+    for row in sqlx::query("SELECT * FROM bans").fetch_all(pool).await? {
+        let user_id = UserId(bits(&row, "user_id")?);
+        let reason = row.try_get("reason")?;
+        let of_guild = bans.entry(GuildId(bits(&row, "guild_id")?)).or_default();
+        of_guild.insert(user_id, Ban { user_id, reason });
+    }
+    Ok(bans)
 }
 
 async fn roles(pool: &Pool) -> Result<HashMap<GuildId, BTreeMap<RoleId, Role>>, Error> {
@@ -91,6 +121,10 @@ async fn roles(pool: &Pool) -> Result<HashMap<GuildId, BTreeMap<RoleId, Role>>, 
             name: row.try_get("name")?,
             permissions: Permissions::from_bits(bits(&row, "permissions")?),
             position: number(&row, "position")?,
+            color: number(&row, "color")?,
+            hoist: row.try_get("hoist")?,
+            mentionable: row.try_get("mentionable")?,
+            managed: row.try_get("managed")?,
         };
         let guild = GuildId(bits(&row, "guild_id")?);
         roles.entry(guild).or_default().insert(role.id, role);
@@ -115,6 +149,9 @@ async fn channels(pool: &Pool) -> Result<HashMap<GuildId, BTreeMap<ChannelId, Ch
             rtc_region: row.try_get("rtc_region")?,
             video_quality_mode: number(&row, "video_quality_mode")?,
             status: row.try_get("status")?,
+            topic: row.try_get("topic")?,
+            nsfw: row.try_get("nsfw")?,
+            rate_limit_per_user: number(&row, "rate_limit_per_user")?,
             overwrites: overwrites.remove(&id).unwrap_or_default(),
         };
         channels.entry(channel.guild_id).or_default().insert(id, channel);

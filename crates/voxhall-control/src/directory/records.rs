@@ -46,7 +46,7 @@ pub struct NewUser {
 }
 
 /// A guild with everything in it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Guild {
     /// Its id; also the id of the role `@everyone`.
     pub id: GuildId,
@@ -54,12 +54,64 @@ pub struct Guild {
     pub name: String,
     /// Who may do everything.
     pub owner_id: UserId,
+    /// What its managers set.
+    pub settings: GuildSettings,
     /// Its roles, `@everyone` among them.
     pub roles: BTreeMap<RoleId, Role>,
     /// Its channels.
     pub channels: BTreeMap<ChannelId, Channel>,
     /// Its members.
     pub members: HashMap<UserId, Member>,
+    /// Who may not come back.
+    pub bans: BTreeMap<UserId, Ban>,
+}
+
+/// What a guild's managers set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GuildSettings {
+    /// What it is about.
+    pub description: Option<String>,
+    /// Where idle members are moved.
+    pub afk_channel_id: Option<ChannelId>,
+    /// Seconds until they are.
+    pub afk_timeout: u32,
+    /// Where notices are written.
+    pub system_channel_id: Option<ChannelId>,
+    /// Which notices are not written.
+    pub system_channel_flags: u64,
+    /// 0–4; told to clients, which hold their people to it.
+    pub verification_level: u8,
+    /// 0 all messages, 1 mentions.
+    pub default_message_notifications: u8,
+    /// 0–2; told to clients.
+    pub explicit_content_filter: u8,
+    /// Language, such as `en-US`.
+    pub preferred_locale: String,
+}
+
+impl Default for GuildSettings {
+    fn default() -> Self {
+        Self {
+            description: None,
+            afk_channel_id: None,
+            afk_timeout: 300,
+            system_channel_id: None,
+            system_channel_flags: 0,
+            verification_level: 0,
+            default_message_notifications: 0,
+            explicit_content_filter: 0,
+            preferred_locale: "en-US".to_owned(),
+        }
+    }
+}
+
+/// An account that may not come (back) into a guild.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ban {
+    /// Whom it keeps out.
+    pub user_id: UserId,
+    /// Why, as the one who banned said.
+    pub reason: Option<String>,
 }
 
 /// A role.
@@ -71,9 +123,37 @@ pub struct Role {
     pub name: String,
     /// What its members may do.
     pub permissions: Permissions,
-    /// Its place in the list.
+    /// Its place in the order: higher ones rule over lower ones, and of equals the older one is higher.
     pub position: i32,
+    /// 24-bit RGB; 0 is none.
+    pub color: u32,
+    /// Whether its members stand apart in the list.
+    pub hoist: bool,
+    /// Whether everybody may notify it.
+    pub mentionable: bool,
+    /// Whether an application owns it, so that nobody gives or takes it by hand.
+    pub managed: bool,
 }
+
+impl Role {
+    /// A plain role in the lowest place.
+    #[must_use]
+    pub fn new(id: RoleId, name: impl Into<String>, permissions: Permissions) -> Self {
+        Self {
+            id,
+            name: name.into(),
+            permissions,
+            position: 0,
+            color: 0,
+            hoist: false,
+            mentionable: false,
+            managed: false,
+        }
+    }
+}
+
+/// The bitrate of a new voice channel, in bit/s.
+const NEW_CHANNEL_BITRATE: u32 = 64_000;
 
 /// A channel of a guild.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,8 +180,44 @@ pub struct Channel {
     pub video_quality_mode: u32,
     /// The status line of a voice channel.
     pub status: Option<String>,
+    /// What it is about.
+    pub topic: Option<String>,
+    /// For adults.
+    pub nsfw: bool,
+    /// Seconds between messages of one member.
+    pub rate_limit_per_user: u32,
     /// Exceptions to what roles allow.
     pub overwrites: Vec<Overwrite>,
+}
+
+impl Channel {
+    /// A channel in the first place, without exceptions.
+    #[must_use]
+    pub fn new(id: ChannelId, guild_id: GuildId, kind: ChannelKind, name: impl Into<String>) -> Self {
+        Self {
+            id,
+            guild_id,
+            kind,
+            name: name.into(),
+            position: 0,
+            parent_id: None,
+            bitrate: NEW_CHANNEL_BITRATE,
+            user_limit: 0,
+            rtc_region: None,
+            video_quality_mode: 1,
+            status: None,
+            topic: None,
+            nsfw: false,
+            rate_limit_per_user: 0,
+            overwrites: Vec::new(),
+        }
+    }
+
+    /// The exception for somebody, if there is one.
+    #[must_use]
+    pub fn overwrite(&self, target: u64) -> Option<&Overwrite> {
+        self.overwrites.iter().find(|it| it.target.id() == target)
+    }
 }
 
 /// Whom an exception is for.
