@@ -208,6 +208,10 @@ impl Calls {
                 }
                 Step::LogCallEnd(message, at) => self.directory.end_call_message(message, at).await?,
                 Step::SetTimer(timer, after) => self.set_timer(timer, after),
+                Step::BeginTimer(timer, after) => {
+                    self.timers.lock().begin(timer, clock::now() + after);
+                    self.timers_changed.notify_one();
+                }
                 Step::ClearTimer(timer) => self.clear_timer(&timer),
             }
         }

@@ -148,6 +148,11 @@ impl Core {
         match timer {
             Timer::Ringing(channel, user) => self.calls.act(|facts| facts.ring_ended(*channel, *user)).await,
             Timer::Waiting(channel) => self.calls.act(|facts| facts.alone_ended(*channel)).await,
+            Timer::Unconnected(channel, user) => {
+                self.calls
+                    .act(|facts| facts.still_unconnected(*channel, *user))
+                    .await
+            }
             Timer::Resume(session) => {
                 // A resume takes the timer back, but may come while it is being taken out.
                 if self.hub.session(session).is_some_and(|cell| !cell.is_attached()) {

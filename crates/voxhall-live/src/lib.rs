@@ -162,6 +162,10 @@ pub struct LinkRecord {
     pub token: Token,
     /// Where the connection stands.
     pub state: LinkState,
+    /// How often it was noted that the member speaks; one more says that it speaks now. Written at most every half
+    /// minute for each member, however much is said.
+    #[serde(default)]
+    pub spoke: u64,
 }
 
 /// Where a voice connection stands.
@@ -261,10 +265,14 @@ mod tests {
         let record = LinkRecord {
             token: "273acb23b05ad3bc".into(),
             state: LinkState::Connected,
+            spoke: 3,
         };
         assert!(!format!("{record:?}").contains("273a"));
         let stored = record.encode();
-        assert_eq!(stored, br#"{"token":"273acb23b05ad3bc","state":"Connected"}"#);
+        assert_eq!(
+            stored,
+            br#"{"token":"273acb23b05ad3bc","state":"Connected","spoke":3}"#
+        );
         assert_eq!(LinkRecord::decode("link.n.1.2", &stored).unwrap(), record);
     }
 }

@@ -92,6 +92,10 @@ pub struct Limits {
     pub heartbeat_timeout: Duration,
     /// A socket without Identify or Resume for this long is closed (4009).
     pub identify_timeout: Duration,
+    /// How long an Identify waits for a ticket that has not come yet, before it is refused.
+    pub ticket_wait: Duration,
+    /// How many Identifies may wait so at a time; further ones are refused at once.
+    pub early_identifies: usize,
     /// How long a session waits to be resumed after its socket is lost.
     pub resume_window: Duration,
     /// How long a client has to leave by itself after its ticket ended, before its socket is closed.
@@ -114,6 +118,8 @@ impl Default for Limits {
             heartbeat_interval: Duration::from_millis(13_750),
             heartbeat_timeout: Duration::from_secs(30),
             identify_timeout: Duration::from_secs(30),
+            ticket_wait: Duration::from_secs(1),
+            early_identifies: 256,
             resume_window: Duration::from_secs(60),
             leave_grace: Duration::from_secs(1),
             replay_messages: 1024,

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::sync::mpsc;
 use voxhall_live::{LinkRecord, LinkState, NodeId, Record, key};
-use voxhall_protocol::Token;
 use voxhall_switchboard::{Error, Expect, Switchboard};
 
 use crate::core::TicketKey;
@@ -14,11 +13,7 @@ use crate::core::TicketKey;
 #[derive(Debug)]
 pub(crate) enum LinkChange {
     /// The connection stands differently.
-    Write {
-        key: TicketKey,
-        token: Token,
-        state: LinkState,
-    },
+    Write { key: TicketKey, link: LinkRecord },
     /// The ticket is gone, and the link with it.
     Delete { key: TicketKey },
 }
@@ -32,7 +27,7 @@ pub(crate) async fn write_all(
     let name = |key: TicketKey| key::link(&node, key.channel, key.user);
     while let Some(change) = changes.recv().await {
         let done = match change {
-            LinkChange::Write { key, token, state } => write(&*board, &name(key), token, state).await,
+            LinkChange::Write { key, link } => write(&*board, &name(key), &link).await,
             LinkChange::Delete { key } => board.delete(&name(key), Expect::Any).await.map(drop),
         };
         if let Err(error) = done {
@@ -51,7 +46,13 @@ pub(crate) async fn clear(board: &dyn Switchboard, node: &NodeId) -> Result<(), 
                 state: LinkState::Gone,
                 ..
             }) => {}
-            Ok(record) => write(board, &entry.key, record.token, LinkState::Gone).await?,
+            Ok(record) => {
+                let gone = LinkRecord {
+                    state: LinkState::Gone,
+                    ..record
+                };
+                write(board, &entry.key, &gone).await?;
+            }
             Err(error) => tracing::warn!(%error, "deleting a link nobody can read"),
         }
         board.delete(&entry.key, Expect::Any).await?;
@@ -59,8 +60,7 @@ pub(crate) async fn clear(board: &dyn Switchboard, node: &NodeId) -> Result<(), 
     Ok(())
 }
 
-async fn write(board: &dyn Switchboard, key: &str, token: Token, state: LinkState) -> Result<(), Error> {
-    let record = LinkRecord { token, state };
+async fn write(board: &dyn Switchboard, key: &str, record: &LinkRecord) -> Result<(), Error> {
     board
         .put(key, Bytes::from(record.encode()), Expect::Any, None)
         .await

@@ -239,7 +239,7 @@ impl State {
                     // The task at the other end lives as long as the node.
                     let _ = self.rebuilds.send(index);
                 }
-                Output::Link { key, token, state } => self.link(LinkChange::Write { key, token, state }),
+                Output::Link { key, link } => self.link(LinkChange::Write { key, link }),
                 Output::LinkDeleted(key) => self.link(LinkChange::Delete { key }),
             }
         }

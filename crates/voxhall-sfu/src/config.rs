@@ -25,6 +25,8 @@ pub struct Timing {
     pub arrival_report_every: Duration,
     /// How long a video packet can be asked for again (section 8).
     pub retransmit_for: Duration,
+    /// How often at most [`Event::Spoke`](crate::Event::Spoke) tells that the same member speaks.
+    pub speech_noted_every: Duration,
 }
 
 impl Default for Timing {
@@ -35,6 +37,7 @@ impl Default for Timing {
             keyframe_request_every: Duration::from_millis(500),
             arrival_report_every: Duration::from_millis(100),
             retransmit_for: Duration::from_secs(1),
+            speech_noted_every: Duration::from_secs(30),
         }
     }
 }

@@ -41,6 +41,12 @@ pub enum Event {
         /// Who is back.
         member: MemberId,
     },
+    /// The member is heard, and was not noted to be for [`Timing::speech_noted_every`](crate::Timing::speech_noted_every).
+    /// Silence frames are no speech, nor is what is not forwarded.
+    Spoke {
+        /// Who speaks.
+        member: MemberId,
+    },
     /// The last event of a worker: its thread ended. After [`WorkerHandle::shutdown`](crate::WorkerHandle::shutdown)
     /// `failure` is `None`; otherwise the node rebuilds the worker from the rooms it keeps.
     WorkerStopped {

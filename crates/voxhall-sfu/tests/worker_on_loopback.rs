@@ -131,6 +131,8 @@ fn talk(bind: &str) {
             address
         })
     );
+    let spoke = Event::Spoke { member: MemberId(1) };
+    assert_eq!(events.recv_timeout(PATIENCE), Ok(spoke));
     worker.shutdown();
     worker.join();
     assert!(!worker.is_running());

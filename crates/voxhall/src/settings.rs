@@ -23,6 +23,8 @@ pub struct Settings {
     pub workers: usize,
     /// How long a lost session waits to be resumed, on the main Gateway and on the voice gateway.
     pub resume_window: Duration,
+    /// How long a private call rings.
+    pub ring_time: Duration,
     /// The host name of main Gateway and REST.
     pub public_host: Option<String>,
     /// The host name of the voice gateway.
@@ -131,6 +133,7 @@ mod tests {
             media_addresses: vec![media.parse().unwrap()],
             workers: 1,
             resume_window: Duration::from_secs(60),
+            ring_time: Duration::from_secs(30),
             public_host: None,
             voice_host: None,
             tls: None,

@@ -240,6 +240,7 @@ fn control_config(settings: &Settings, doors: &Doors, admin_token: &Token) -> Co
         }],
         limits: voxhall_control::Limits {
             resume_window: settings.resume_window,
+            ring_time: settings.ring_time,
             ..limits
         },
         dev: settings.dev,

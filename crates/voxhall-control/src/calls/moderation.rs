@@ -1,6 +1,6 @@
 //! What moderators, callers, timers and lost nodes do to calls.
 
-use voxhall_live::{CallRecord, NodeId, TicketEnd, TicketRecord, VoiceRecord, key};
+use voxhall_live::{CallRecord, LinkState, NodeId, TicketEnd, TicketRecord, VoiceRecord, key};
 use voxhall_protocol::ids::{ChannelId, UserId};
 use voxhall_protocol::model::Permissions;
 
@@ -187,20 +187,33 @@ impl Facts<'_> {
         })
     }
 
-    /// Gives a session that lost its voice server a new right to connect (op 5); `None` if its connection lives.
+    /// Gives a session that lost its voice server a new right to connect (op 5), where its connection is not alive.
     pub(crate) fn reallocate(self, session: &str) -> Option<Plan> {
         let mut plan = Plan::new();
         for record in self.view.voices_of_session(session) {
-            let channel = record.channel_id?;
-            let call = self.view.call(channel)?;
-            let lives = self.view.link_state(&call.node, channel, record.user_id)
-                == Some(voxhall_live::LinkState::Connected);
-            if !lives && self.view.node(&call.node).is_some() {
-                let key = key::ticket(&call.node, channel, record.user_id);
-                plan.put(self.view, key, &self.ticket(record, call)?);
-            }
+            self.reconnect(&mut plan, record)?;
         }
         Some(plan)
+    }
+
+    /// Somebody asked for a way in and has had the time to take it; `None` if it is not in the room any more.
+    pub(crate) fn still_unconnected(self, channel: ChannelId, user: UserId) -> Option<Plan> {
+        let mut plan = Plan::new();
+        let record = self.view.room(channel).find(|record| record.user_id == user)?;
+        self.reconnect(&mut plan, record)?;
+        Some(plan)
+    }
+
+    fn reconnect(self, plan: &mut Plan, record: &VoiceRecord) -> Option<()> {
+        let channel = record.channel_id?;
+        let call = self.view.call(channel)?;
+        let lives = self.view.link_state(&call.node, channel, record.user_id) == Some(LinkState::Connected);
+        // A call without a node waits for one; everybody in it will be told when it has one.
+        if !lives && self.view.node(&call.node).is_some() {
+            let key = key::ticket(&call.node, channel, record.user_id);
+            plan.put(self.view, key, &self.ticket(record, call)?);
+        }
+        Some(())
     }
 
     /// Mutes, deafens, suppresses.

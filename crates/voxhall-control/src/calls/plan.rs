@@ -51,6 +51,8 @@ pub(crate) enum Step {
     LogCallEnd(MessageId, u64),
     /// Set a timer, in place of one of the same name.
     SetTimer(Timer, Duration),
+    /// Set a timer unless one of that name runs.
+    BeginTimer(Timer, Duration),
     /// Take a timer back.
     ClearTimer(Timer),
 }

@@ -60,7 +60,8 @@ impl Dispatch {
 pub(crate) fn events(transition: &Transition, view: &LiveView, world: &World) -> Vec<Dispatch> {
     match transition {
         Transition::Node { id, after: None, .. } => node_lost(id, view),
-        Transition::Call { before, after } => call_events(before.as_ref(), after.as_ref(), world),
+        Transition::Node { id, before: None, .. } => node_back(id, view),
+        Transition::Call { before, after } => call_events(before.as_ref(), after.as_ref(), view, world),
         Transition::Voice {
             before,
             after: Some(after),
@@ -74,17 +75,44 @@ pub(crate) fn events(transition: &Transition, view: &LiveView, world: &World) ->
     }
 }
 
-/// Everybody on a lost node is told to wait.
+/// Private calls on a lost node are gone for now, and everybody on it is told to wait.
 fn node_lost(node: &NodeId, view: &LiveView) -> Vec<Dispatch> {
-    let calls = view.calls().filter(|call| call.node == *node);
-    let tickets = calls.flat_map(|call| view.tickets_of_room(call.channel_id));
-    tickets
-        .filter(|((on, ..), _)| on == node)
-        .map(|(_, ticket)| {
+    let mut dispatches = Vec::new();
+    for call in view.calls().filter(|call| call.node == *node) {
+        if call.private.is_some() {
+            let event = Event::CallDelete(CallDelete {
+                channel_id: call.channel_id,
+                unavailable: Some(true),
+                extra: Extra::new(),
+            });
+            dispatches.push(to_people(call.channel_id, &event));
+        }
+        let tickets = view.tickets_of_room(call.channel_id);
+        let waiting = tickets.filter(|((on, ..), _)| on == node).map(|(_, ticket)| {
             let audience = Audience::Session(ticket.session_id.clone());
             Dispatch::now(audience, Outgoing::to_all(&voice_server_update(ticket, None)))
-        })
-        .collect()
+        });
+        dispatches.extend(waiting);
+    }
+    dispatches
+}
+
+/// A node is there again under its old name before its private calls went elsewhere.
+fn node_back(node: &NodeId, view: &LiveView) -> Vec<Dispatch> {
+    let calls = view.calls().filter(|call| call.node == *node);
+    let back = calls.filter_map(|call| {
+        let event = call_create(call, view.room(call.channel_id).collect())?;
+        Some(to_people(call.channel_id, &event))
+    });
+    back.collect()
+}
+
+/// An event of a private call: for everybody in the channel, but not for bots.
+fn to_people(channel: ChannelId, event: &Event) -> Dispatch {
+    Dispatch::now(
+        Audience::Viewers(channel),
+        Outgoing::new(event, Subscription::Users),
+    )
 }
 
 fn server_update(before: Option<&TicketRecord>, after: &TicketRecord) -> Option<Dispatch> {
@@ -149,27 +177,26 @@ fn voice_events(before: Option<&VoiceRecord>, after: &VoiceRecord, world: &World
     dispatches
 }
 
-fn call_events(before: Option<&CallRecord>, after: Option<&CallRecord>, world: &World) -> Vec<Dispatch> {
-    let both = |channel, event: &Event| {
-        Dispatch::now(
-            Audience::Viewers(channel),
-            Outgoing::new(event, Subscription::Users),
-        )
-    };
+fn call_events(
+    before: Option<&CallRecord>,
+    after: Option<&CallRecord>,
+    view: &LiveView,
+    world: &World,
+) -> Vec<Dispatch> {
     let Some(call) = after.or(before).filter(|call| call.private.is_some()) else {
         return Vec::new();
     };
     let channel = call.channel_id;
     let events = match (before, after) {
         (None, Some(after)) => call_begun(after, world),
-        (Some(before), Some(after)) => call_changed(before, after),
+        (Some(before), Some(after)) => call_changed(before, after, view),
         _ => vec![Event::CallDelete(CallDelete {
             channel_id: channel,
             unavailable: None,
             extra: Extra::new(),
         })],
     };
-    events.iter().map(|event| both(channel, event)).collect()
+    events.iter().map(|event| to_people(channel, event)).collect()
 }
 
 fn call_begun(call: &CallRecord, world: &World) -> Vec<Event> {
@@ -193,7 +220,7 @@ fn call_begun(call: &CallRecord, world: &World) -> Vec<Event> {
         .collect()
 }
 
-fn call_changed(before: &CallRecord, after: &CallRecord) -> Vec<Event> {
+fn call_changed(before: &CallRecord, after: &CallRecord, view: &LiveView) -> Vec<Event> {
     let (Some(was), Some(is)) = (&before.private, &after.private) else {
         return Vec::new();
     };
@@ -205,6 +232,11 @@ fn call_changed(before: &CallRecord, after: &CallRecord) -> Vec<Event> {
         };
         let update = PartialMessage::call(is.message_id, after.channel_id, info);
         events.push(Event::MessageUpdate(Box::new(update)));
+    }
+    if before.node != after.node && view.node(&before.node).is_none() {
+        // It was unavailable, and goes on elsewhere.
+        events.extend(call_create(after, view.room(after.channel_id).collect()));
+        return events;
     }
     let changed = was.ringing != is.ringing || before.region != after.region;
     if changed && is.ended_at_ms.is_none() {

@@ -3,13 +3,16 @@
 //! A rule reads the live view and the directory and gives a [`Plan`]; `None` means silence, which is how the protocol
 //! refuses. The order of a plan's writes is the order of the events that clients see.
 
+use std::time::Duration;
+
 use voxhall_live::{LinkState, TicketEnd, TicketRecord, VoiceRecord, key};
 use voxhall_protocol::Token;
 use voxhall_protocol::gateway::VoiceStateUpdate;
 use voxhall_protocol::ids::{ChannelId, GuildId, MessageId, UserId};
 use voxhall_protocol::model::{ChannelKind, Permissions};
 
-use super::plan::Plan;
+use super::plan::{Plan, Step};
+use super::timers::Timer;
 use super::view::{LiveView, VoiceKey, voice_key};
 use crate::Limits;
 use crate::directory::{Home, World};
@@ -19,6 +22,9 @@ const VIDEO_LIMIT: usize = 25;
 
 /// How many cameras one stage carries.
 const STAGE_VIDEO_LIMIT: usize = 50;
+
+/// How long a voice connection may take before a client that asks again is believed to have failed.
+const TIME_TO_CONNECT: Duration = Duration::from_secs(1);
 
 /// Who acts.
 #[derive(Debug, Clone, Copy)]
@@ -282,9 +288,13 @@ impl<'a> Facts<'a> {
         let lost = match link {
             Some(LinkState::Connected) => false,
             Some(LinkState::Detached | LinkState::Gone) => true,
-            // A client that repeats itself asks for a way in; one that changes its flags may still be on its way.
-            None => unchanged || ticket.is_none(),
+            None => ticket.is_none(),
         };
+        if link.is_none() && unchanged && !taken_over {
+            // A client that repeats itself asks for a way in, but may be on its way or have just arrived.
+            let doubt = Timer::Unconnected(channel, record.user_id);
+            plan.push(Step::BeginTimer(doubt, TIME_TO_CONNECT));
+        }
         plan.put(self.view, voice_key(self.key_of(&record)), &record);
         if self.view.node(&call.node).is_none() {
             // The call waits for a node; everybody in it will be told when it has one.

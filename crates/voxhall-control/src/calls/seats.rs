@@ -228,6 +228,7 @@ impl Facts<'_> {
 
     fn end_tickets(self, plan: &mut Plan, record: &VoiceRecord, why: TicketEnd) {
         let Some(channel) = record.channel_id else { return };
+        plan.push(Step::ClearTimer(Timer::Unconnected(channel, record.user_id)));
         for ((node, _, user), ticket) in self.view.tickets_of_room(channel) {
             if *user != record.user_id {
                 continue;
@@ -286,6 +287,9 @@ impl Facts<'_> {
                 },
             );
             plan.clear_alone(call.channel_id);
+            for user in &private.ringing {
+                plan.push(Step::ClearTimer(Timer::Ringing(call.channel_id, *user)));
+            }
         }
         plan.delete(self.view, key);
     }

@@ -12,6 +12,8 @@ pub(crate) enum Timer {
     Ringing(ChannelId, UserId),
     /// Somebody waited alone in a private call for too long.
     Waiting(ChannelId),
+    /// Somebody repeated op 4 while its voice connection may have been on its way.
+    Unconnected(ChannelId, UserId),
     /// A session without a socket was not resumed in time.
     Resume(String),
 }
@@ -26,6 +28,11 @@ impl Timers {
     /// Sets a timer, in place of one of the same name.
     pub(crate) fn set(&mut self, timer: Timer, at: Instant) {
         self.due.insert(timer, at);
+    }
+
+    /// Sets a timer unless one of that name runs.
+    pub(crate) fn begin(&mut self, timer: Timer, at: Instant) {
+        self.due.entry(timer).or_insert(at);
     }
 
     /// Takes a timer back.
@@ -62,6 +69,7 @@ mod tests {
         timers.set(alone(2), second(2));
         timers.set(alone(3), second(3));
         timers.set(alone(1), second(4));
+        timers.begin(alone(1), second(9));
         timers.clear(&alone(2));
         assert_eq!(timers.next(), Some(second(3)));
         assert_eq!(timers.expire(second(2)), []);

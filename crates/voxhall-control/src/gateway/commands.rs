@@ -109,7 +109,11 @@ impl Core {
             return None;
         }
         let view = self.calls.view();
-        reaction::call_create(view.call(channel)?, view.room(channel).collect())
+        // A call that lost its server is unavailable; everybody is told when it is back.
+        let call = view
+            .call(channel)
+            .filter(|call| view.node(&call.node).is_some())?;
+        reaction::call_create(call, view.room(channel).collect())
     }
 
     fn member_lists(&self, cell: &SessionCell, request: &GuildSubscriptions) -> Option<Event> {

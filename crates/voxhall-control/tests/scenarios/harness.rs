@@ -111,8 +111,12 @@ impl Server {
         let (channel, user) = (channel.parse().unwrap(), user.parse().unwrap());
         let node = NodeId("local".to_owned());
         let token = self.ticket(channel, user).await.expect("a ticket").token;
-        self.put(&key::link(&node, channel, user), &LinkRecord { token, state })
-            .await;
+        let link = LinkRecord {
+            token,
+            state,
+            spoke: 0,
+        };
+        self.put(&key::link(&node, channel, user), &link).await;
     }
 
     /// The address of a member over REST.

@@ -1,9 +1,9 @@
 //! A media node dies: its calls go elsewhere.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use voxhall_control::Limits;
 
-use crate::harness::{GUILD, PRIVATE, Server, VOICE, names, settle};
+use crate::harness::{EXP, GUILD, PRIVATE, Server, TURBULENCE, VOICE, names, settle};
 
 #[tokio::test]
 async fn to_another_node() {
@@ -17,13 +17,58 @@ async fn to_another_node() {
     turbulence.several(4).await;
     server.add_node("spare", "spare.example:443").await;
     server.remove_node("local").await;
-    for client in [&mut bot, &mut turbulence] {
-        let events = client.several(2).await;
-        assert_eq!(names(&events), ["VOICE_SERVER_UPDATE", "VOICE_SERVER_UPDATE"]);
-        assert_eq!(events[0].1["endpoint"], Value::Null);
-        assert_eq!(events[1].1["endpoint"], "spare.example:443");
-        assert_ne!(events[0].1["token"], events[1].1["token"]);
-    }
+    let told = bot.several(2).await;
+    assert_moved(&told[0], &told[1]);
+    // A private call is gone meanwhile.
+    let told = turbulence.several(4).await;
+    assert_eq!(told[0].0, "CALL_DELETE");
+    assert_eq!(told[0].1, json!({"channel_id": PRIVATE, "unavailable": true}));
+    assert_eq!(told[2].0, "CALL_CREATE");
+    assert_eq!(told[2].1["voice_states"][0]["user_id"], TURBULENCE);
+    assert_moved(&told[1], &told[3]);
+}
+
+fn assert_moved(gone: &(String, Value), there: &(String, Value)) {
+    assert_eq!(
+        (&*gone.0, &*there.0),
+        ("VOICE_SERVER_UPDATE", "VOICE_SERVER_UPDATE")
+    );
+    assert_eq!(gone.1["endpoint"], Value::Null);
+    assert_eq!(there.1["endpoint"], "spare.example:443");
+    assert_ne!(gone.1["token"], there.1["token"]);
+}
+
+#[tokio::test]
+async fn a_private_call_is_unavailable_until_its_node_is_back() {
+    let server = Server::start().await;
+    let (mut turbulence, _) = server.person("turbulence").await;
+    let (mut exp, _) = server.person("Exp").await;
+    turbulence.voice(None, Some(PRIVATE)).await;
+    turbulence.several(4).await;
+    exp.several(3).await;
+    let ring = format!("/api/v9/channels/{PRIVATE}/call/ring");
+    server
+        .request("POST", &ring, &server.token("turbulence"), "{}")
+        .await;
+    exp.expect("CALL_UPDATE").await;
+    server.remove_node("local").await;
+    assert_eq!(exp.expect("CALL_DELETE").await["unavailable"], true);
+    exp.send(json!({"op": 13, "d": {"channel_id": PRIVATE}})).await;
+    exp.send(json!({"op": 1, "d": null})).await;
+    assert_eq!(exp.receive().await["op"], 11, "there is no call to tell of");
+    server.add_node("local", "127.0.0.1:4433").await;
+    let call = exp.expect("CALL_CREATE").await;
+    assert_eq!(call["ringing"], json!([EXP]));
+    assert_eq!(call["voice_states"][0]["user_id"], TURBULENCE);
+    assert_eq!(
+        names(&turbulence.several(5).await)[1..],
+        [
+            "CALL_DELETE",
+            "VOICE_SERVER_UPDATE",
+            "CALL_CREATE",
+            "VOICE_SERVER_UPDATE"
+        ]
+    );
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use voxhall_live::LinkState;
 use voxhall_protocol::ids::UserId;
 
-use crate::harness::{GUILD, PRIVATE, Server, TURBULENCE, VOICE, names, settle};
+use crate::harness::{GUILD, PRIVATE, Server, TURBULENCE, VOICE, names, pass, settle};
 
 #[tokio::test]
 async fn the_state_comes_first_and_the_server_a_pause_later() {
@@ -57,6 +57,39 @@ async fn the_same_again_is_answered_by_whether_the_voice_connection_lives() {
         let again = client.expect("VOICE_SERVER_UPDATE").await;
         assert_ne!(again["token"], first["token"]);
     }
+}
+
+#[tokio::test]
+async fn the_same_again_on_the_way_in_is_answered_only_if_nobody_arrives() {
+    let server = Server::start().await;
+    let mut bot = server.bot(&server.token("minstrel")).await;
+    let user = server.world.bots[0].id.to_string();
+    bot.voice(Some(GUILD), Some(VOICE[0])).await;
+    bot.expect("VOICE_STATE_UPDATE").await;
+    let first = bot.expect("VOICE_SERVER_UPDATE").await;
+    // Asked again before anybody knows of a voice connection, which then turns out to be up.
+    bot.voice(Some(GUILD), Some(VOICE[0])).await;
+    bot.expect("VOICE_STATE_UPDATE").await;
+    server.link(VOICE[0], &user, LinkState::Connected).await;
+    pass(Duration::from_secs(2)).await;
+    bot.voice_with(Some(GUILD), Some(VOICE[0]), true).await;
+    bot.expect("VOICE_STATE_UPDATE").await;
+
+    // In another room the voice connection never comes up.
+    bot.voice(Some(GUILD), Some(VOICE[1])).await;
+    bot.expect("VOICE_STATE_UPDATE").await;
+    let second = bot.expect("VOICE_SERVER_UPDATE").await;
+    assert_ne!(second["token"], first["token"]);
+    for _ in 0..3 {
+        bot.voice(Some(GUILD), Some(VOICE[1])).await;
+        bot.expect("VOICE_STATE_UPDATE").await;
+        pass(Duration::from_millis(300)).await;
+    }
+    pass(Duration::from_millis(300)).await;
+    let third = bot.expect("VOICE_SERVER_UPDATE").await;
+    assert_ne!(third["token"], second["token"], "asking thrice is answered once");
+    bot.voice_with(Some(GUILD), Some(VOICE[1]), true).await;
+    bot.expect("VOICE_STATE_UPDATE").await;
 }
 
 #[tokio::test]

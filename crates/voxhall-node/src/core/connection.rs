@@ -29,6 +29,8 @@ pub(super) struct Connection {
 pub(super) enum Phase {
     /// It has not identified.
     Open,
+    /// Its Identify waits for a ticket.
+    Early,
     /// It carries a session.
     Joined(TicketKey),
     /// Its session has ended; the client is expected to close it, and is told why if it does not.
@@ -90,6 +92,7 @@ impl NodeCore {
         let Some(closed) = self.connections.remove(&connection) else {
             return;
         };
+        self.early.take(connection);
         if let Phase::Joined(key) = closed.phase {
             if goodbye {
                 self.end_session(key);
@@ -176,6 +179,7 @@ impl NodeCore {
         }
         match sender.phase {
             Phase::Open => self.first_message(now, connection, message),
+            Phase::Early => self.early_message(connection, &message),
             Phase::Joined(key) => self.session_message(connection, key, message),
             Phase::Leaving(_) => {}
         }
@@ -208,6 +212,20 @@ impl NodeCore {
                 "Identify or Resume must come first",
             ),
         }
+    }
+
+    /// The client has identified, but may do nothing until it is known by whose leave.
+    fn early_message(&mut self, connection: ConnectionId, message: &Message) {
+        let (code, reason) = match message {
+            Message::Identify(_) | Message::Resume(_) => {
+                (VoiceCloseCode::AlreadyAuthenticated, "already identified")
+            }
+            Message::Unknown { .. } | Message::UnknownBinary { .. } => {
+                (VoiceCloseCode::UnknownOpcode, "unknown opcode")
+            }
+            _ => (VoiceCloseCode::NotAuthenticated, "wait for Ready"),
+        };
+        self.fail(connection, code, reason);
     }
 
     fn session_message(&mut self, connection: ConnectionId, key: TicketKey, message: Message) {

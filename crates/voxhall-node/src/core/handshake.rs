@@ -5,11 +5,11 @@ use std::time::Instant;
 
 use rand::RngCore;
 use voxhall_live::{LinkState, TicketRecord};
-use voxhall_protocol::Extra;
 use voxhall_protocol::voice::{
     ClientFlags, CodecName, EncryptionMode, Identify, MediaSinkWants, Message, ProtocolName, Ready,
     SelectProtocol, SessionDescription, VoiceCloseCode, VoiceVersion,
 };
+use voxhall_protocol::{Extra, Token};
 use voxhall_sfu::{Command, MemberId, MemberSsrcs, PayloadTypes, RoomId, TransportKey};
 
 use super::connection::Phase;
@@ -30,6 +30,38 @@ const NO_DAVE: u16 = 0;
 
 impl NodeCore {
     pub(super) fn identify(&mut self, now: Instant, connection: ConnectionId, identify: &Identify) {
+        if self.tickets.knows(&identify.token) || !self.wait_for_ticket(now, connection, identify) {
+            self.admit(now, connection, identify);
+        }
+    }
+
+    /// Lets an Identify wait for its ticket, if there is room.
+    fn wait_for_ticket(&mut self, now: Instant, connection: ConnectionId, identify: &Identify) -> bool {
+        let limits = &self.settings.limits;
+        let waits = self.early.keep(connection, identify, limits.early_identifies);
+        if waits && let Some(early) = self.connections.get_mut(&connection) {
+            early.phase = Phase::Early;
+            self.timers
+                .set(now + limits.ticket_wait, Timer::Ticket(connection));
+        }
+        waits
+    }
+
+    /// A ticket has come: those who were faster than it are let in.
+    pub(super) fn admit_early(&mut self, now: Instant, token: &Token) {
+        for (connection, identify) in self.early.take_for(token) {
+            self.admit(now, connection, &identify);
+        }
+    }
+
+    /// The ticket has not come.
+    pub(super) fn ticket_overdue(&mut self, now: Instant, connection: ConnectionId) {
+        if let Some(identify) = self.early.take(connection) {
+            self.admit(now, connection, &identify);
+        }
+    }
+
+    fn admit(&mut self, now: Instant, connection: ConnectionId, identify: &Identify) {
         let Some(version) = self
             .connections
             .get(&connection)
@@ -171,6 +203,7 @@ impl NodeCore {
             send_codec: None,
             replay: Replay::default(),
             missed_leaves: Vec::new(),
+            spoke: 0,
         }
     }
 
@@ -210,7 +243,7 @@ impl NodeCore {
         };
         self.outbox.command(worker, add);
         self.outbox.command(worker, permit);
-        self.outbox.link(key, &session.token, LinkState::Connected);
+        self.outbox.link(key, &session, LinkState::Connected);
         tracing::debug!(channel = %key.channel, user = %key.user, "a voice session begins");
         self.members.insert(session.member, key);
         if let Some(worker) = self.workers.get_mut(worker.0) {

@@ -20,6 +20,11 @@ impl NodeCore {
             user: record.user_id,
         };
         self.tickets.put(record.clone());
+        self.follow_ticket(now, key, &record);
+        self.admit_early(now, &record.token);
+    }
+
+    fn follow_ticket(&mut self, now: Instant, key: TicketKey, record: &TicketRecord) {
         let Some(session) = self.session_mut(key) else {
             return;
         };
@@ -28,7 +33,7 @@ impl NodeCore {
         } else if session.token != record.token {
             self.leave(now, key, VoiceCloseCode::Disconnected);
         } else {
-            self.permit(key, &record);
+            self.permit(key, record);
         }
     }
 
@@ -51,7 +56,7 @@ impl NodeCore {
         };
         session.attachment = Attachment::Detached { until };
         self.timers.set(until, Timer::Resume(session.member));
-        self.outbox.link(key, &session.token, LinkState::Detached);
+        self.outbox.link(key, session, LinkState::Detached);
     }
 
     pub(super) fn resume_overdue(&mut self, now: Instant, member: MemberId) {
@@ -69,7 +74,7 @@ impl NodeCore {
     /// has one, is the caller's business.
     pub(super) fn end_session(&mut self, key: TicketKey) -> Option<Session> {
         let session = self.remove_session(key)?;
-        self.outbox.link(key, &session.token, LinkState::Gone);
+        self.outbox.link(key, &session, LinkState::Gone);
         Some(session)
     }
 

@@ -1,9 +1,11 @@
 //! What members say about their media: ops 5, 12, 14 and 15.
 
+use voxhall_live::LinkState;
 use voxhall_protocol::Extra;
 use voxhall_protocol::voice::{MediaSinkWants, SessionUpdate, Speaking, Video, VoiceCloseCode};
-use voxhall_sfu::{Command, PayloadTypes};
+use voxhall_sfu::{Command, MemberId, PayloadTypes};
 
+use super::session::Attachment;
 use super::{ConnectionId, NodeCore, TicketKey, codecs, video, wants};
 
 impl NodeCore {
@@ -19,6 +21,23 @@ impl NodeCore {
                 session.speaking = Some(said.speaking)
             });
         }
+    }
+
+    /// The worker hears a member. Who decides what idleness means learns of it through the link.
+    pub(super) fn spoke(&mut self, member: MemberId) {
+        let Some(&key) = self.members.get(&member) else {
+            return;
+        };
+        let room = self.rooms.get_mut(&key.channel);
+        let Some(session) = room.and_then(|room| room.sessions.get_mut(&key.user)) else {
+            return;
+        };
+        session.spoke += 1;
+        let state = match session.attachment {
+            Attachment::Attached(_) => LinkState::Connected,
+            Attachment::Detached { .. } => LinkState::Detached,
+        };
+        self.outbox.link(key, session, state);
     }
 
     /// Op 12. Foreign SSRCs in it are ignored.

@@ -10,6 +10,7 @@
 
 mod codecs;
 mod connection;
+mod early;
 mod handshake;
 mod leave;
 mod media;
@@ -38,6 +39,7 @@ use voxhall_sfu::MemberId;
 
 use crate::{Limits, NodeStats};
 use connection::{Connection, Phase};
+use early::EarlyIdentifies;
 use output::Outbox;
 pub use output::{ConnectionId, Input, Output, WorkerIndex};
 use room::Room;
@@ -68,6 +70,7 @@ pub struct NodeCore {
     random: Box<dyn CryptoRng + Send>,
     connections: HashMap<ConnectionId, Connection>,
     tickets: Tickets,
+    early: EarlyIdentifies,
     media_session_ids: HashMap<ChannelId, String>,
     rooms: HashMap<ChannelId, Room>,
     members: HashMap<MemberId, TicketKey>,
@@ -103,6 +106,7 @@ impl NodeCore {
             random,
             connections: HashMap::new(),
             tickets: Tickets::default(),
+            early: EarlyIdentifies::default(),
             media_session_ids: HashMap::new(),
             rooms: HashMap::new(),
             members: HashMap::new(),
@@ -163,6 +167,7 @@ impl NodeCore {
         while let Some(timer) = self.timers.pop_due(now) {
             match timer {
                 Timer::Identify(connection) => self.identify_overdue(connection),
+                Timer::Ticket(connection) => self.ticket_overdue(now, connection),
                 Timer::Heartbeat(connection) => self.heartbeat_overdue(now, connection),
                 Timer::Resume(member) => self.resume_overdue(now, member),
                 Timer::Leave(connection) => self.leave_overdue(connection),
@@ -193,9 +198,10 @@ impl NodeCore {
     /// Closes a socket for good; whatever it still sends is ignored.
     fn close(&mut self, connection: ConnectionId, code: VoiceCloseCode, reason: &'static str) {
         if let Some(closed) = self.connections.remove(&connection) {
+            self.early.take(connection);
             let who = match closed.phase {
                 Phase::Joined(key) => Some(key),
-                Phase::Open | Phase::Leaving(_) => None,
+                Phase::Open | Phase::Early | Phase::Leaving(_) => None,
             };
             self.outbox.close(connection, code, reason, who);
         }

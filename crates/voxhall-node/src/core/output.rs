@@ -2,13 +2,13 @@
 
 use std::collections::VecDeque;
 
-use voxhall_live::{CallRecord, LinkState, TicketRecord};
-use voxhall_protocol::Token;
+use voxhall_live::{CallRecord, LinkRecord, LinkState, TicketRecord};
 use voxhall_protocol::ids::ChannelId;
 use voxhall_protocol::voice::{Message, VoiceCloseCode, VoiceVersion, WireFrame, encode_server};
 use voxhall_sfu::{Command, Event};
 
 use super::TicketKey;
+use super::session::Session;
 
 /// One voice-gateway socket. Never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -99,10 +99,8 @@ pub enum Output {
     Link {
         /// Whose connection.
         key: TicketKey,
-        /// The token it was identified with.
-        token: Token,
-        /// Where it stands.
-        state: LinkState,
+        /// How it stands.
+        link: LinkRecord,
     },
     /// The ticket is gone: forget how the connection stood.
     LinkDeleted(TicketKey),
@@ -147,12 +145,13 @@ impl Outbox {
         self.queue.push_back(Output::RebuildWorker(worker));
     }
 
-    pub(super) fn link(&mut self, key: TicketKey, token: &Token, state: LinkState) {
-        self.queue.push_back(Output::Link {
-            key,
-            token: token.clone(),
+    pub(super) fn link(&mut self, key: TicketKey, session: &Session, state: LinkState) {
+        let link = LinkRecord {
+            token: session.token.clone(),
             state,
-        });
+            spoke: session.spoke,
+        };
+        self.queue.push_back(Output::Link { key, link });
     }
 
     pub(super) fn link_deleted(&mut self, key: TicketKey) {

@@ -23,6 +23,7 @@ impl NodeCore {
                 self.outbox.rebuild(worker);
             }
             Event::WorkerStopped { .. } => {}
+            Event::Spoke { member } => self.spoke(member),
             other => tracing::trace!(worker = worker.0, event = ?other, "media"),
         }
     }

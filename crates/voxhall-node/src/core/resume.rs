@@ -44,14 +44,14 @@ impl NodeCore {
     }
 
     fn take_over(&mut self, connection: ConnectionId, version: VoiceVersion, key: TicketKey) {
-        let Some(session) = self.session_mut(key) else {
+        let room = self.rooms.get_mut(&key.channel);
+        let Some(session) = room.and_then(|room| room.sessions.get_mut(&key.user)) else {
             return;
         };
         let before = session.connection();
         session.version = version;
         session.attachment = Attachment::Attached(connection);
-        let token = session.token.clone();
-        self.outbox.link(key, &token, LinkState::Connected);
+        self.outbox.link(key, session, LinkState::Connected);
         if let Some(before) = before {
             let reason = "the session was resumed on another socket";
             self.close(before, VoiceCloseCode::SessionInvalid, reason);

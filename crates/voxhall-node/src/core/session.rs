@@ -46,6 +46,8 @@ pub(super) struct Session {
     pub(super) replay: Replay,
     /// Who left while the session was detached, if its version has no replay.
     pub(super) missed_leaves: Vec<UserId>,
+    /// How often the worker noted that the member speaks.
+    pub(super) spoke: u64,
 }
 
 /// Whether a socket carries the session.

@@ -95,6 +95,11 @@ impl Tickets {
         Ok(ticket)
     }
 
+    /// Whether a token is or was somebody's.
+    pub(super) fn knows(&self, token: &Token) -> bool {
+        self.by_token.contains_key(token)
+    }
+
     /// The live ticket that a Resume names, if everything it says is right.
     pub(super) fn find_resumed(&self, version: VoiceVersion, resume: &Resume) -> Option<TicketKey> {
         let key = *self.by_token.get(&resume.token)?;

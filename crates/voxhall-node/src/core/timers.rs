@@ -16,6 +16,8 @@ use super::ConnectionId;
 pub(super) enum Timer {
     /// The socket has not identified.
     Identify(ConnectionId),
+    /// The ticket that an Identify waits for has not come.
+    Ticket(ConnectionId),
     /// No heartbeat came on the socket.
     Heartbeat(ConnectionId),
     /// Nobody resumed the session.

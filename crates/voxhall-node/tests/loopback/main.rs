@@ -294,6 +294,7 @@ async fn links_of_an_earlier_process_are_told_to_be_gone() {
     let stale = LinkRecord {
         token: "old".into(),
         state: LinkState::Connected,
+        spoke: 0,
     };
     let key = key::link(&node_id(), CHANNEL, ALICE);
     board

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use voxhall_live::TicketEnd;
+use voxhall_node::Limits;
 use voxhall_node::core::{Input, WorkerIndex};
 use voxhall_sfu::{Command, Event, MemberId};
 
@@ -18,6 +19,7 @@ fn identify_with(version: &str, field: &str, value: Value) -> Option<u16> {
     let mut said = identify(ALICE);
     said[field] = value;
     world.send(client, 0, said);
+    world.pass(Limits::default().ticket_wait);
     world.close_code(client)
 }
 

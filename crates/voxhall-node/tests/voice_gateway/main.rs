@@ -2,6 +2,7 @@
 
 mod broadcast;
 mod close_codes;
+mod early_identify;
 mod handshake;
 mod hostile;
 mod invariants;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 use voxhall_live::LinkState;
 use voxhall_node::core::{Input, TicketKey};
-use voxhall_sfu::Command;
+use voxhall_sfu::{Command, Event, MemberId};
 
 use crate::world::{ALICE, BOB, CHANNEL, World, identify, select};
 
@@ -92,6 +92,7 @@ fn a_deleted_ticket_disconnects() {
     assert_eq!(world.close_code(alice), Some(4014));
     let again = world.open("8");
     world.send(again, 0, identify(ALICE));
+    world.pass(Duration::from_secs(1));
     assert_eq!(
         world.close_code(again),
         Some(4011),
@@ -118,6 +119,22 @@ fn links_tell_how_the_connection_stands() {
     world.lose(newer);
     world.pass(Duration::from_secs(60));
     assert_eq!(world.links[3..], [(KEY, CONNECTED), (KEY, DETACHED), (KEY, GONE)]);
+}
+
+#[test]
+fn the_link_counts_how_often_speech_was_noted() {
+    let mut world = World::new();
+    let alice = world.join("8", ALICE);
+    let member = MemberId(1);
+    world.worker(Event::Spoke { member });
+    world.worker(Event::Spoke { member });
+    assert_eq!(world.links, [(KEY, CONNECTED), (KEY, CONNECTED)]);
+    world.lose(alice);
+    world.worker(Event::Spoke { member });
+    assert_eq!(world.links[2..], [(KEY, DETACHED), (KEY, DETACHED)]);
+    assert_eq!(world.spoke, [1, 2, 2, 3]);
+    world.worker(Event::Spoke { member: MemberId(99) });
+    assert_eq!(world.spoke.len(), 4, "nobody's speech");
 }
 
 #[test]

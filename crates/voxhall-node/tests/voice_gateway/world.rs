@@ -30,6 +30,8 @@ pub struct World {
     pub commands: Vec<(WorkerIndex, Command)>,
     /// What was written of each link; `None` where it was deleted.
     pub links: Vec<(TicketKey, Option<LinkState>)>,
+    /// What each written link says of speech.
+    pub spoke: Vec<u64>,
     pub rebuilds: Vec<WorkerIndex>,
     sockets: HashMap<ConnectionId, Socket>,
     next_connection: u64,
@@ -64,6 +66,7 @@ impl World {
             now: Instant::now(),
             commands: Vec::new(),
             links: Vec::new(),
+            spoke: Vec::new(),
             rebuilds: Vec::new(),
             sockets: HashMap::new(),
             next_connection: 1,
@@ -187,6 +190,7 @@ impl World {
         self.sockets.values_mut().for_each(|socket| socket.frames.clear());
         self.commands.clear();
         self.links.clear();
+        self.spoke.clear();
     }
 
     /// The audio SSRC of the newest member that was added to the worker.
@@ -240,7 +244,10 @@ impl World {
             }
             Output::Command(worker, command) => self.commands.push((worker, *command)),
             Output::RebuildWorker(worker) => self.rebuilds.push(worker),
-            Output::Link { key, state, .. } => self.links.push((key, Some(state))),
+            Output::Link { key, link } => {
+                self.links.push((key, Some(link.state)));
+                self.spoke.push(link.spoke);
+            }
             Output::LinkDeleted(key) => self.links.push((key, None)),
         }
     }

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use voxhall_protocol::voice::Ssrc;
 use voxhall_transport::extension::{ExtensionForm, ExtensionKind};
+use voxhall_transport::silence::is_silence;
 use voxhall_transport::{PacketKind, RtpPacket, RtpPacketMut};
 
 use super::Core;
@@ -11,8 +12,8 @@ use super::ingress::seat;
 use super::outbox::Outbox;
 use super::rewrite::{self, ends_encrypted_frame};
 use super::room::Room;
-use crate::WorkerStats;
 use crate::payload_types::{MediaCodec, PayloadKind};
+use crate::{Event, WorkerStats};
 
 /// The rate of Opus timestamps (RFC 7587).
 const OPUS_CLOCK_RATE: u64 = 48_000;
@@ -52,6 +53,9 @@ impl Core {
             self.stats.probes += 1;
         } else {
             self.stats.media += 1;
+            if !is_silence(view.payload()) && member.note_speech(now, self.config.timing.speech_noted_every) {
+                self.events.push_back(Event::Spoke { member: member.id });
+            }
             let speech = Speech {
                 speaker,
                 ssrc: member.audio.ssrc,

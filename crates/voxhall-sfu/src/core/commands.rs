@@ -100,6 +100,7 @@ impl Core {
             viewers: Vec::new(),
             arrivals: Arrivals::default(),
             report_due: false,
+            spoke_at: None,
         });
         room.listeners.push(Listener::new(index));
         self.member_index.insert(id, index);

@@ -1,6 +1,6 @@
 //! A member as a sender: what its packets are checked against and counted in.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use voxhall_protocol::voice::Ssrc;
 use voxhall_transport::SequenceNumber;
@@ -31,6 +31,21 @@ pub(super) struct Member {
     pub(super) arrivals: Arrivals,
     /// It sent since the last receiver report and is in the list of those that get one.
     pub(super) report_due: bool,
+    /// When the node was last told that the member speaks.
+    pub(super) spoke_at: Option<Instant>,
+}
+
+impl Member {
+    /// Notes that the member speaks; whether that is worth telling again.
+    pub(super) fn note_speech(&mut self, now: Instant, every: Duration) -> bool {
+        let due = self
+            .spoke_at
+            .is_none_or(|told| now.saturating_duration_since(told) >= every);
+        if due {
+            self.spoke_at = Some(now);
+        }
+        due
+    }
 }
 
 /// One RTP stream of a member.

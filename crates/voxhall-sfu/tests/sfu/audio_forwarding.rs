@@ -124,7 +124,8 @@ fn media_tells_the_node_that_its_sender_is_connected_once() {
     }
     world.settle();
     let (member, address) = (world.clients[speaker].id, world.clients[speaker].address);
-    assert_eq!(world.events, [Event::MediaConnected { member, address }]);
+    let connected = Event::MediaConnected { member, address };
+    assert_eq!(world.events, [connected, Event::Spoke { member }]);
 }
 
 #[test]

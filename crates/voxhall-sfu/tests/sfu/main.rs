@@ -15,3 +15,4 @@ mod nonces;
 mod reports;
 mod retransmission;
 mod simulcast;
+mod speech;

@@ -56,6 +56,10 @@ pub struct Args {
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3600))]
     resume_window: u64,
 
+    /// How long a private call rings before it counts as not answered
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    ring_time: u64,
+
     /// The host name clients are told for main Gateway and REST
     #[arg(long, value_name = "NAME")]
     public_host: Option<String>,
@@ -116,6 +120,7 @@ impl Args {
             media_addresses: self.media_addresses.clone(),
             workers: self.workers.map_or(cores, usize::from),
             resume_window: Duration::from_secs(self.resume_window),
+            ring_time: Duration::from_secs(self.ring_time),
             public_host: self.public_host.clone(),
             voice_host: self.voice_host.clone(),
             tls: self.tls_cert.clone().zip(self.tls_key.clone()),
