@@ -1,8 +1,17 @@
 //! Transport compression of what the server sends (gateway-and-calls, section 1). Clients never compress.
+//!
+//! Each connection has one stream, but nothing says that a message must refer back to the one before it. Here none
+//! does: the part of a dispatch that all sessions share is compressed once, with an empty window, and spliced into every
+//! stream behind the few bytes that differ. So a connection has no compressor of its own, and a dispatch to ten thousand
+//! of them is compressed once. The price is the ratio of small messages, which find nothing to refer to.
 
-use std::io::Write as _;
+pub(crate) mod deflate;
+pub(crate) mod zstandard;
 
-use flate2::{Compress, Compression as Level, FlushCompress};
+use bytes::Bytes;
+use voxhall_protocol::gateway::EncodedEvent;
+
+use super::outgoing::Outgoing;
 
 /// What the client asked for with `compress`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -36,89 +45,116 @@ pub(crate) enum Frame {
     Binary(Vec<u8>),
 }
 
-/// Encodes the messages of one connection, each into one frame that can be decoded as soon as it is there.
-pub(crate) enum Encoder {
-    /// As they are.
-    Plain,
-    /// A deflate stream.
-    Zlib(Compress),
-    /// A zstd frame.
-    Zstd(zstd::stream::write::Encoder<'static, Vec<u8>>),
+impl Frame {
+    /// Bytes of its payload.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Binary(bytes) => bytes.len(),
+        }
+    }
 }
 
-/// Zstd's level: the lowest, since messages are small and many.
-const ZSTD_LEVEL: i32 = 1;
-
-/// Room to begin with for a compressed message, in bytes; it grows where it must.
-const FIRST_ROOM: usize = 512;
+/// Encodes the messages of one connection, each into one frame that can be decoded as soon as it is there.
+#[derive(Debug)]
+pub(crate) struct Encoder {
+    compression: Compression,
+    /// The stream's own header was sent.
+    begun: bool,
+}
 
 impl Encoder {
-    /// # Errors
-    /// What zstd says where it cannot have memory.
-    pub(crate) fn new(compression: Compression) -> std::io::Result<Self> {
-        Ok(match compression {
-            Compression::Plain => Self::Plain,
-            Compression::ZlibStream => Self::Zlib(Compress::new(Level::fast(), true)),
-            Compression::ZstdStream => Self::Zstd(zstd::stream::write::Encoder::new(Vec::new(), ZSTD_LEVEL)?),
-        })
+    pub(crate) const fn new(compression: Compression) -> Self {
+        Self {
+            compression,
+            begun: false,
+        }
     }
 
-    /// Encodes one message.
-    ///
-    /// # Errors
-    /// What the compressor says; the stream is broken after that.
-    pub(crate) fn encode(&mut self, message: String) -> std::io::Result<Frame> {
-        match self {
-            Self::Plain => Ok(Frame::Text(message)),
-            Self::Zlib(stream) => deflate(stream, message.as_bytes()).map(Frame::Binary),
-            Self::Zstd(stream) => {
-                stream.write_all(message.as_bytes())?;
-                // A flush ends a block, not the frame.
-                stream.flush()?;
-                Ok(Frame::Binary(std::mem::take(stream.get_mut())))
+    /// Encodes a message that is no dispatch. They are too short to be worth compressing.
+    pub(crate) fn message(&mut self, message: String) -> Frame {
+        let header = self.header();
+        match self.compression {
+            Compression::Plain => Frame::Text(message),
+            Compression::ZlibStream => Frame::Binary(splice(
+                header,
+                &deflate::stored(message.as_bytes()),
+                deflate::FLUSH,
+            )),
+            Compression::ZstdStream => {
+                Frame::Binary(splice(header, &zstandard::raw(message.as_bytes()), &[]))
             }
         }
     }
-}
 
-/// Deflates one message up to a sync flush, which ends in `00 00 FF FF`.
-fn deflate(stream: &mut Compress, mut message: &[u8]) -> std::io::Result<Vec<u8>> {
-    let mut out = Vec::with_capacity(FIRST_ROOM.max(message.len() / 2));
-    loop {
-        let before = stream.total_in();
-        stream
-            .compress_vec(message, &mut out, FlushCompress::Sync)
-            .map_err(std::io::Error::other)?;
-        let consumed = usize::try_from(stream.total_in() - before).unwrap_or(message.len());
-        message = &message[consumed..];
-        // Room left over means that the flush is complete.
-        if message.is_empty() && out.len() < out.capacity() {
-            return Ok(out);
+    /// Encodes a dispatch.
+    ///
+    /// # Errors
+    /// What the compressor says; the stream is broken after that.
+    pub(crate) fn dispatch(&mut self, seq: u64, event: &Outgoing) -> std::io::Result<Frame> {
+        let header = self.header();
+        Ok(match self.compression {
+            Compression::Plain => Frame::Text(event.event().with_seq(seq)),
+            Compression::ZlibStream => {
+                let head = deflate::stored(EncodedEvent::head(seq).as_bytes());
+                Frame::Binary(splice(header, &head, &event.deflated()?))
+            }
+            Compression::ZstdStream => {
+                let mut head = zstandard::raw(EncodedEvent::head(seq).as_bytes());
+                head.extend_from_slice(&zstandard::RESET);
+                Frame::Binary(splice(header, &head, &event.zstandard()?))
+            }
+        })
+    }
+
+    /// What the stream begins with, once.
+    fn header(&mut self) -> &'static [u8] {
+        match (std::mem::replace(&mut self.begun, true), self.compression) {
+            (true, _) | (_, Compression::Plain) => &[],
+            (false, Compression::ZlibStream) => &deflate::HEADER,
+            (false, Compression::ZstdStream) => &zstandard::HEADER,
         }
-        out.reserve(out.len().max(FIRST_ROOM));
     }
 }
 
+fn splice(header: &[u8], own: &[u8], shared: &[u8]) -> Vec<u8> {
+    [header, own, shared].concat()
+}
+
+/// A part of a stream that can stand in any stream.
+pub(crate) type Shared = Bytes;
+
 #[cfg(test)]
 mod tests {
-    use std::io::Read as _;
+    use std::io::{Read as _, Write as _};
 
     use flate2::{Decompress, FlushDecompress};
+    use serde_json::Value;
+    use voxhall_protocol::gateway::Event;
 
     use super::*;
 
-    fn messages() -> Vec<String> {
+    /// Events of every size and kind: noise, repetition, and both.
+    fn events() -> Vec<Outgoing> {
         let noise = |seed: u64, length: usize| {
             let mut state = seed;
             let step = |_| {
                 state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-                char::from(b' ' + (state >> 58) as u8)
+                char::from(b'0' + (state >> 58) as u8 % 10)
             };
             (0..length).map(step).collect::<String>()
         };
-        let mut messages = vec![r#"{"op":10}"#.to_owned(), "x".repeat(100_000)];
-        messages.extend((1..300).map(|length| noise(length, usize::try_from(length * 7).unwrap())));
-        messages
+        let mut texts = vec![String::new(), "x".repeat(100_000), noise(7, 300_000)];
+        texts.extend((1..300).map(|length| noise(length, usize::try_from(length * 7).unwrap())));
+        texts.extend((1..100).map(|period| noise(1, period).repeat(40)));
+        let event = |text: String| Event::Unknown {
+            name: "X".to_owned(),
+            data: Value::String(text),
+        };
+        texts
+            .into_iter()
+            .map(|text| Outgoing::to_all(&event(text)))
+            .collect()
     }
 
     fn binary(frame: Frame) -> Vec<u8> {
@@ -128,57 +164,99 @@ mod tests {
         }
     }
 
+    /// Checks what a client reads against what was to be said.
+    fn assert_reads(read: &[u8], seq: u64, event: &Outgoing) {
+        let said: Value = serde_json::from_str(&event.event().with_seq(seq)).unwrap();
+        assert_eq!(serde_json::from_slice::<Value>(read).unwrap(), said);
+    }
+
+    /// The number that an event has in a stream of its own.
+    fn numbered(events: &[Outgoing]) -> impl Iterator<Item = (u64, &Outgoing)> {
+        (1..).map(|index| index * 7).zip(events)
+    }
+
     #[test]
     fn each_zlib_frame_decodes_at_once_with_one_context() {
-        let mut encoder = Encoder::new(Compression::ZlibStream).unwrap();
+        let events = events();
+        let mut encoder = Encoder::new(Compression::ZlibStream);
         let mut decoder = Decompress::new(true);
-        for message in messages() {
-            let frame = binary(encoder.encode(message.clone()).unwrap());
+        let mut decode = |frame: &[u8]| {
             assert!(frame.ends_with(&[0, 0, 0xff, 0xff]), "{frame:x?}");
-            let mut out = Vec::with_capacity(message.len() + 64);
+            let mut out = Vec::with_capacity(400_000);
             decoder
-                .decompress_vec(&frame, &mut out, FlushDecompress::Sync)
+                .decompress_vec(frame, &mut out, FlushDecompress::Sync)
                 .unwrap();
-            assert_eq!(out, message.as_bytes());
+            out
+        };
+        let hello = r#"{"op":10}"#;
+        assert_eq!(
+            decode(&binary(encoder.message(hello.to_owned()))),
+            hello.as_bytes()
+        );
+        for (seq, event) in numbered(&events) {
+            let read = decode(&binary(encoder.dispatch(seq, event).unwrap()));
+            assert_reads(&read, seq, event);
         }
+        let long = "y".repeat(150_000);
+        assert_eq!(decode(&binary(encoder.message(long.clone()))), long.as_bytes());
     }
 
     #[test]
     fn all_zstd_frames_together_are_one_zstd_frame() {
-        const MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
-        let mut encoder = Encoder::new(Compression::ZstdStream).unwrap();
-        let mut sent = Vec::new();
-        let mut expected = Vec::new();
-        for (index, message) in messages().into_iter().enumerate() {
-            let frame = binary(encoder.encode(message.clone()).unwrap());
-            assert_eq!(
-                frame.starts_with(&MAGIC),
-                index == 0,
-                "only the first has a header"
-            );
-            sent.extend(frame);
-            expected.extend(message.into_bytes());
-            let mut decoded = vec![0; expected.len()];
-            zstd::stream::read::Decoder::new(&sent[..])
-                .unwrap()
-                .read_exact(&mut decoded)
-                .unwrap();
-            assert!(
-                decoded == expected,
-                "message {index} decodes as soon as it is there"
-            );
-            if expected.len() > 300_000 {
-                break;
-            }
+        let events = events();
+        let mut encoder = Encoder::new(Compression::ZstdStream);
+        let mut decoder = zstd::stream::write::Decoder::new(Vec::new()).unwrap();
+        let mut decode = |frame: &[u8]| {
+            decoder.write_all(frame).unwrap();
+            decoder.flush().unwrap();
+            std::mem::take(decoder.get_mut())
+        };
+        let long = "y".repeat(300_000);
+        let hello = binary(encoder.message(long.clone()));
+        assert!(hello.starts_with(&zstandard::HEADER));
+        assert_eq!(decode(&hello), long.as_bytes());
+        for (seq, event) in numbered(&events) {
+            let frame = binary(encoder.dispatch(seq, event).unwrap());
+            assert!(!frame.starts_with(&zstandard::HEADER), "only the first has one");
+            assert_reads(&decode(&frame), seq, event);
+        }
+    }
+
+    #[test]
+    fn an_event_is_compressed_once_for_all() {
+        let event = &events()[1];
+        assert_eq!(
+            event.deflated().unwrap().as_ptr(),
+            event.deflated().unwrap().as_ptr()
+        );
+        assert_eq!(
+            event.zstandard().unwrap().as_ptr(),
+            event.zstandard().unwrap().as_ptr()
+        );
+        assert!(event.deflated().unwrap().len() < 1000);
+        assert!(event.zstandard().unwrap().len() < 1000);
+    }
+
+    #[test]
+    fn a_zstd_stream_that_begins_with_a_dispatch_is_read_by_the_plain_decoder() {
+        let events = events();
+        let mut encoder = Encoder::new(Compression::ZstdStream);
+        let frames: Vec<u8> = numbered(&events)
+            .flat_map(|(seq, event)| binary(encoder.dispatch(seq, event).unwrap()))
+            .collect();
+        let mut reader = zstd::stream::read::Decoder::new(&frames[..]).unwrap();
+        let mut read = Vec::new();
+        // The frame never ends, so the reader complains in the end; everything before that must be there.
+        assert!(reader.read_to_end(&mut read).is_err());
+        let messages = serde_json::Deserializer::from_slice(&read).into_iter::<Value>();
+        for ((seq, event), message) in numbered(&events).zip(messages) {
+            assert_reads(message.unwrap().to_string().as_bytes(), seq, event);
         }
     }
 
     #[test]
     fn plain_messages_are_text() {
-        let mut encoder = Encoder::new(Compression::from_query("brotli")).unwrap();
-        assert_eq!(
-            encoder.encode("{}".to_owned()).unwrap(),
-            Frame::Text("{}".to_owned())
-        );
+        let mut encoder = Encoder::new(Compression::from_query("brotli"));
+        assert_eq!(encoder.message("{}".to_owned()), Frame::Text("{}".to_owned()));
     }
 }

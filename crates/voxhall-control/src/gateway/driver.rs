@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use voxhall_protocol::Extra;
 use voxhall_protocol::gateway::{Event, GatewayCloseCode};
 
-use super::compression::Encoder;
+use super::compression::{Encoder, Frame};
 use super::connection::{Connection, Output, Refusal};
 use super::hub::{Seat, SessionCell};
 use super::outgoing::Outgoing;
@@ -18,6 +18,9 @@ use crate::control::Core;
 
 /// How long a client may take to make room for one frame.
 const SEND_PATIENCE: Duration = Duration::from_secs(15);
+
+/// Bytes that are sent in one go where several messages wait. More would only make the socket's buffer grow.
+const BATCH: usize = 16 << 10;
 
 /// How long a client may take to answer a close frame.
 const GOODBYE_PATIENCE: Duration = Duration::from_secs(2);
@@ -38,19 +41,13 @@ pub(crate) async fn serve(
     dialect: Dialect,
     address: Option<SocketAddr>,
 ) {
-    let encoder = match Encoder::new(dialect.compression) {
-        Ok(encoder) => encoder,
-        Err(error) => {
-            tracing::error!(%error, "no compression for a client");
-            return socket.close(GatewayCloseCode::UnknownError).await;
-        }
-    };
     let mut driver = Driver {
         connection: Connection::new(core.config.limits.clone(), clock::now()),
         core,
+        encoder: Encoder::new(dialect.compression),
         dialect,
         address,
-        encoder,
+        fed: 0,
         session: None,
     };
     let end = driver.run(&mut socket).await;
@@ -64,6 +61,8 @@ struct Driver {
     /// Where the client is, for the log.
     address: Option<SocketAddr>,
     encoder: Encoder,
+    /// Bytes that the socket was given and has not been told to send.
+    fed: usize,
     session: Option<(Arc<SessionCell>, Arc<Seat>)>,
 }
 
@@ -71,7 +70,7 @@ impl Driver {
     async fn run(&mut self, socket: &mut impl Socket) -> End {
         let mut draining = self.core.draining.subscribe();
         loop {
-            match self.flush(socket).await {
+            match self.work(socket).await {
                 Ok(None) => {}
                 Ok(Some(code)) => return self.say_goodbye(socket, code).await,
                 Err(Dead) => return End::Resumable,
@@ -91,12 +90,17 @@ impl Driver {
     }
 
     /// Does all that there is to do; gives the code if the socket is to be closed.
-    async fn flush(&mut self, socket: &mut impl Socket) -> Result<Option<GatewayCloseCode>, Dead> {
+    async fn work(&mut self, socket: &mut impl Socket) -> Result<Option<GatewayCloseCode>, Dead> {
         loop {
             while let Some(output) = self.connection.poll_output() {
                 match output {
-                    Output::Close(code) => return Ok(Some(code)),
-                    output => self.carry_out(socket, output).await?,
+                    Output::Close(code) => return self.flush(socket).await.map(|()| Some(code)),
+                    Output::Send(message) => {
+                        let frame = self.encoder.message(message.encode());
+                        self.send(socket, frame).await?;
+                    }
+                    // Rare, and large: boxed, they cost idle connections nothing.
+                    output => Box::pin(self.carry_out(output)).await,
                 }
             }
             if !self.send_dispatches(socket).await? {
@@ -105,9 +109,8 @@ impl Driver {
         }
     }
 
-    async fn carry_out(&mut self, socket: &mut impl Socket, output: Output) -> Result<(), Dead> {
+    async fn carry_out(&mut self, output: Output) {
         match output {
-            Output::Send(message) => self.send(socket, message.encode()).await?,
             Output::Identify(identify) => {
                 let begun = self.core.identify(&self.dialect, &identify).await;
                 self.begin(begun);
@@ -135,9 +138,9 @@ impl Driver {
                     self.core.command(&cell, command).await;
                 }
             }
-            Output::Close(_) => {}
+            // Those two are the socket's.
+            Output::Send(_) | Output::Close(_) => {}
         }
-        Ok(())
     }
 
     fn begin(&mut self, outcome: Result<(Arc<SessionCell>, Arc<Seat>), Refusal>) {
@@ -153,7 +156,7 @@ impl Driver {
     /// Sends the dispatches that wait; says whether there may be more to do.
     async fn send_dispatches(&mut self, socket: &mut impl Socket) -> Result<bool, Dead> {
         let Some((cell, seat)) = self.session.clone() else {
-            return Ok(false);
+            return self.flush(socket).await.map(|()| false);
         };
         loop {
             let next = {
@@ -162,8 +165,15 @@ impl Driver {
                 held.is_at(&seat).then(|| held.session.take(clock::now()))
             };
             match next {
-                Some(Ok(Some((seq, event)))) => self.send(socket, event.event().with_seq(seq)).await?,
+                Some(Ok(Some((seq, event)))) => {
+                    let frame = self.encoder.dispatch(seq, &event).map_err(|error| {
+                        tracing::error!(%error, "a message cannot be compressed");
+                        Dead
+                    })?;
+                    self.send(socket, frame).await?;
+                }
                 Some(Ok(None)) => {
+                    self.flush(socket).await?;
                     cell.lock().session.written(clock::now());
                     return Ok(false);
                 }
@@ -175,12 +185,26 @@ impl Driver {
         }
     }
 
-    async fn send(&mut self, socket: &mut impl Socket, message: String) -> Result<(), Dead> {
-        let frame = self.encoder.encode(message).map_err(|error| {
-            tracing::error!(%error, "a message cannot be compressed");
-            Dead
-        })?;
-        timeout(SEND_PATIENCE, socket.send(frame)).await.map_err(|_| {
+    /// Gives the socket a frame, which goes out with those before and behind it, or at the next [`Self::flush`].
+    async fn send(&mut self, socket: &mut impl Socket, frame: Frame) -> Result<(), Dead> {
+        self.fed += frame.len();
+        self.in_time(socket.feed(frame)).await?;
+        if self.fed >= BATCH {
+            self.flush(socket).await?;
+        }
+        Ok(())
+    }
+
+    /// Has the socket send what it was given.
+    async fn flush(&mut self, socket: &mut impl Socket) -> Result<(), Dead> {
+        if std::mem::take(&mut self.fed) == 0 {
+            return Ok(());
+        }
+        self.in_time(socket.flush()).await
+    }
+
+    async fn in_time(&self, sending: impl Future<Output = Result<(), Dead>>) -> Result<(), Dead> {
+        timeout(SEND_PATIENCE, sending).await.map_err(|_| {
             let address = self.address.map(tracing::field::display);
             tracing::info!(address, "a Gateway client does not take what it is sent");
             Dead

@@ -39,6 +39,11 @@ impl Profile {
         }
     }
 
+    /// Whether this session gets the events of private channels: of a bot's shards, the first one does.
+    fn holds_private(&self) -> bool {
+        self.shard.is_none_or(|[number, _]| number == 0)
+    }
+
     fn takes(&self, subscription: Subscription) -> bool {
         match subscription {
             Subscription::Everyone => true,
@@ -220,20 +225,24 @@ impl Hub {
         subscription: Subscription,
     ) -> Vec<Arc<SessionCell>> {
         let registry = self.registry.read();
-        let of = |user: UserId| registry.by_user.get(&user).into_iter().flatten();
+        let of = |user: UserId| registry.of(user);
+        // Of a bot's shards, only the one that holds the channel hears of it.
+        let own = |channel: ChannelId, user: UserId| {
+            let home = world.home(channel);
+            of(user).filter(move |cell| match home {
+                Some(Home::Guild(guild)) => cell.profile.holds_guild(guild),
+                _ => cell.profile.holds_private(),
+            })
+        };
         let viewers = |channel: ChannelId| registry.viewers(world, channel, subscription);
         match audience {
             Audience::Session(id) => registry.by_id.get(id).cloned().into_iter().collect(),
             Audience::User(user) => of(*user).cloned().collect(),
-            Audience::Guild(guild) => {
-                let inside = |cell: &&Arc<SessionCell>| world.member(*guild, cell.profile.user).is_some();
-                let holding = registry.holding(*guild, subscription);
-                holding.filter(inside).cloned().collect()
-            }
+            Audience::Guild(guild) => registry.holding(world, *guild, subscription).cloned().collect(),
             Audience::Viewers(channel) => viewers(*channel).cloned().collect(),
             Audience::ViewersAnd(channel, user) => {
                 let others = viewers(*channel).filter(|cell| cell.profile.user != *user);
-                of(*user).chain(others).cloned().collect()
+                own(*channel, *user).chain(others).cloned().collect()
             }
             Audience::ViewersOfOnly(channel, unless, user) => {
                 let others = viewers(*channel).filter(|cell| cell.profile.user != *user);
@@ -245,12 +254,33 @@ impl Hub {
 }
 
 impl Registry {
-    /// The sessions that take events of a guild at all. Asked first, since it is cheaper than permissions.
-    fn holding(&self, guild: GuildId, subscription: Subscription) -> impl Iterator<Item = &Arc<SessionCell>> {
+    /// The sessions of an account.
+    fn of(&self, user: UserId) -> impl Iterator<Item = &Arc<SessionCell>> {
+        self.by_user.get(&user).into_iter().flatten()
+    }
+
+    /// The sessions of a guild's members that take such events of it.
+    ///
+    /// They are found from the fewer of the two, members or sessions: an index of sessions by guild would be a second
+    /// record of who is a member, which can differ from the directory's.
+    fn holding<'a>(
+        &'a self,
+        world: &'a World,
+        guild: GuildId,
+        subscription: Subscription,
+    ) -> Box<dyn Iterator<Item = &'a Arc<SessionCell>> + 'a> {
+        let Some(members) = world.guild(guild).map(|guild| &guild.members) else {
+            return Box::new(std::iter::empty());
+        };
         let holds = move |cell: &&Arc<SessionCell>| {
             cell.profile.takes(subscription) && cell.profile.holds_guild(guild)
         };
-        self.by_id.values().filter(holds)
+        if members.len() < self.by_id.len() {
+            Box::new(members.keys().flat_map(|user| self.of(*user)).filter(holds))
+        } else {
+            let inside = |cell: &&Arc<SessionCell>| members.contains_key(&cell.profile.user);
+            Box::new(self.by_id.values().filter(holds).filter(inside))
+        }
     }
 
     /// The sessions that take what happens in a channel.
@@ -263,12 +293,14 @@ impl Registry {
         match world.home(channel) {
             Some(Home::Guild(guild)) => {
                 let sees = move |cell: &&Arc<SessionCell>| world.may_view(channel, cell.profile.user);
-                Box::new(self.holding(guild, subscription).filter(sees))
+                Box::new(self.holding(world, guild, subscription).filter(sees))
             }
             Some(Home::Private) => {
                 let people = world.private(channel).into_iter().flat_map(|it| &it.recipients);
-                let sessions = people.filter_map(|user| self.by_user.get(user)).flatten();
-                Box::new(sessions.filter(move |cell| cell.profile.takes(subscription)))
+                let takes = move |cell: &&Arc<SessionCell>| {
+                    cell.profile.takes(subscription) && cell.profile.holds_private()
+                };
+                Box::new(people.flat_map(|user| self.of(*user)).filter(takes))
             }
             None => Box::new(std::iter::empty()),
         }

@@ -73,7 +73,7 @@ impl Core {
                     .collect(),
             };
             for event in greeting.events() {
-                session.push(Arc::new(Outgoing::to_all(&event)));
+                session.greet(Arc::new(Outgoing::to_all(&event)));
             }
         });
         let seat = cell.seat();

@@ -1,6 +1,10 @@
-//! Events on their way to sessions: encoded once, whoever takes them.
+//! Events on their way to sessions: encoded once, and compressed once, whoever takes them.
+
+use std::sync::OnceLock;
 
 use voxhall_protocol::gateway::{EncodedEvent, Event, Intents};
+
+use super::compression::{Shared, deflate, zstandard};
 
 /// Which sessions among those that an event concerns take it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +22,8 @@ pub(crate) enum Subscription {
 pub(crate) struct Outgoing {
     event: EncodedEvent,
     subscription: Subscription,
+    deflated: OnceLock<Shared>,
+    zstandard: OnceLock<Shared>,
 }
 
 impl Outgoing {
@@ -26,6 +32,8 @@ impl Outgoing {
         Self {
             event: event.encode(),
             subscription,
+            deflated: OnceLock::new(),
+            zstandard: OnceLock::new(),
         }
     }
 
@@ -46,6 +54,34 @@ impl Outgoing {
 
     /// Bytes of its payload.
     pub(crate) fn len(&self) -> usize {
-        self.event.data().len()
+        self.event.tail().len()
+    }
+
+    /// All but its number as a part of a deflate stream.
+    ///
+    /// # Errors
+    /// What the compressor says.
+    pub(crate) fn deflated(&self) -> std::io::Result<Shared> {
+        once(&self.deflated, || {
+            deflate::compressed(self.event.tail().as_bytes())
+        })
+    }
+
+    /// All but its number as a part of a zstd frame.
+    ///
+    /// # Errors
+    /// What the compressor says.
+    pub(crate) fn zstandard(&self) -> std::io::Result<Shared> {
+        once(&self.zstandard, || {
+            zstandard::compressed(self.event.tail().as_bytes())
+        })
+    }
+}
+
+/// What was made before, or is made now. Two that come at once may both make it, which harms nothing.
+fn once(cell: &OnceLock<Shared>, make: impl FnOnce() -> std::io::Result<Shared>) -> std::io::Result<Shared> {
+    match cell.get() {
+        Some(made) => Ok(made.clone()),
+        None => make().map(|made| cell.get_or_init(|| made).clone()),
     }
 }

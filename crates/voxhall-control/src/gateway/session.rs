@@ -43,10 +43,22 @@ pub(crate) struct Session {
     last: u64,
     /// The last dispatch that the socket has taken.
     taken: u64,
+    /// The last dispatch of those that the session began with.
+    greeting: u64,
+    /// Those of them that the socket has not taken. A bot of many guilds begins with more than is kept of anything else,
+    /// so they do not count.
+    owed: Share,
     /// Kept dispatches; the last of them is number `last`.
     kept: VecDeque<Arc<Outgoing>>,
     kept_bytes: usize,
     held_back: VecDeque<HeldBack>,
+}
+
+/// Some of the kept dispatches.
+#[derive(Debug, Clone, Copy, Default)]
+struct Share {
+    events: usize,
+    bytes: usize,
 }
 
 /// A dispatch that must not come in one read with those before it.
@@ -65,6 +77,8 @@ impl Session {
             limits,
             last: 0,
             taken: 0,
+            greeting: 0,
+            owed: Share::default(),
             kept: VecDeque::new(),
             kept_bytes: 0,
             held_back: VecDeque::new(),
@@ -76,11 +90,15 @@ impl Session {
         self.last += 1;
         self.kept_bytes += event.len();
         self.kept.push_back(event);
-        while self.kept.len() > self.limits.events
-            || self.kept_bytes > self.limits.bytes && self.kept.len() > 1
-        {
-            self.drop_oldest();
-        }
+        self.trim();
+    }
+
+    /// Adds a dispatch that the session begins with.
+    pub(crate) fn greet(&mut self, event: Arc<Outgoing>) {
+        self.greeting = self.last + 1;
+        self.owed.events += 1;
+        self.owed.bytes += event.len();
+        self.push(event);
     }
 
     /// Adds a dispatch that goes out a pause after everything that is here now; what comes later may pass it.
@@ -101,9 +119,12 @@ impl Session {
         if self.taken == self.last {
             return Ok(None);
         }
-        let event = self.kept.get(self.index_of(self.taken + 1).ok_or(Overrun)?);
+        let index = self.index_of(self.taken + 1).ok_or(Overrun)?;
+        let event = self.kept.get(index).cloned();
+        self.settle(index);
         self.taken += 1;
-        Ok(event.map(|event| (self.taken, event.clone())))
+        self.trim();
+        Ok(event.map(|event| (self.taken, event)))
     }
 
     /// Tells that everything taken so far was written to the socket.
@@ -139,6 +160,7 @@ impl Session {
             return Err(ResumeError::Lost);
         }
         self.taken = seq;
+        self.owed = self.count_owed();
         for held in &mut self.held_back {
             held.due = None;
         }
@@ -147,17 +169,61 @@ impl Session {
 
     /// Where a dispatch stands in `kept`, if it does.
     fn index_of(&self, seq: u64) -> Option<usize> {
-        let before_first = self.last - self.kept.len() as u64;
-        let index = seq.checked_sub(before_first + 1)?;
+        let index = seq.checked_sub(self.oldest())?;
         usize::try_from(index)
             .ok()
             .filter(|index| *index < self.kept.len())
     }
 
+    /// Drops the oldest dispatches until the rest is within the limits.
+    fn trim(&mut self) {
+        let full = |it: &Self| {
+            it.kept.len() - it.owed.events > it.limits.events
+                || it.kept_bytes - it.owed.bytes > it.limits.bytes && it.kept.len() - it.owed.events > 1
+        };
+        while full(self) {
+            self.drop_oldest();
+        }
+    }
+
     fn drop_oldest(&mut self) {
+        self.settle(0);
         if let Some(event) = self.kept.pop_front() {
             self.kept_bytes -= event.len();
         }
+    }
+
+    /// A kept dispatch is about to be taken or dropped: it is no longer owed.
+    fn settle(&mut self, index: usize) {
+        if self.is_owed(index)
+            && let Some(event) = self.kept.get(index)
+        {
+            self.owed.events -= 1;
+            self.owed.bytes -= event.len();
+        }
+    }
+
+    /// Whether a kept dispatch is of those that the session begins with, and still has to be taken.
+    fn is_owed(&self, index: usize) -> bool {
+        let seq = self.oldest() + index as u64;
+        seq > self.taken && seq <= self.greeting
+    }
+
+    fn count_owed(&self) -> Share {
+        let owed = self
+            .kept
+            .iter()
+            .enumerate()
+            .filter(|(index, _)| self.is_owed(*index));
+        owed.fold(Share::default(), |share, (_, event)| Share {
+            events: share.events + 1,
+            bytes: share.bytes + event.len(),
+        })
+    }
+
+    /// The number of the oldest dispatch that is kept, or of the next one if none is.
+    fn oldest(&self) -> u64 {
+        self.last - self.kept.len() as u64 + 1
     }
 
     fn release(&mut self, now: Instant) {
@@ -221,6 +287,31 @@ mod tests {
             session.push(event(1));
         }
         assert_eq!(session.take(Instant::now()).err(), Some(Overrun));
+    }
+
+    #[test]
+    fn what_a_session_begins_with_waits_for_the_socket_whatever_its_size() {
+        let now = Instant::now();
+        let mut session = Session::new(LIMITS);
+        for _ in 0..10 {
+            session.greet(event(500));
+        }
+        session.push(event(1));
+        assert_eq!(numbers(&mut session, now), [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
+        assert_eq!(
+            session.resume(7),
+            Err(ResumeError::Lost),
+            "taken, it is kept as anything else"
+        );
+        assert_eq!(session.resume(9), Ok(()));
+        for _ in 0..4 {
+            session.push(event(1));
+        }
+        assert_eq!(
+            session.take(now).err(),
+            Some(Overrun),
+            "what came later than it is bounded"
+        );
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::future::Future;
 
 use axum::body::Bytes;
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
+use futures_util::SinkExt;
 use voxhall_protocol::gateway::GatewayCloseCode;
 
 use super::compression::{Compression, Frame};
@@ -35,8 +36,11 @@ pub(crate) trait Socket: Send {
     /// The next thing from the client; `None` if the socket is dead. Safe to cancel.
     fn receive(&mut self) -> impl Future<Output = Option<Received>> + Send;
 
-    /// Sends a frame. An error means that the socket is dead.
-    fn send(&mut self, frame: Frame) -> impl Future<Output = Result<(), Dead>> + Send;
+    /// Takes a frame to be sent, at the latest with the next [`Self::flush`]. An error means that the socket is dead.
+    fn feed(&mut self, frame: Frame) -> impl Future<Output = Result<(), Dead>> + Send;
+
+    /// Sends all that was taken. An error means that the socket is dead.
+    fn flush(&mut self) -> impl Future<Output = Result<(), Dead>> + Send;
 
     /// Says goodbye.
     fn close(&mut self, code: GatewayCloseCode) -> impl Future<Output = ()> + Send;
@@ -62,12 +66,16 @@ impl Socket for WebSocket {
         }
     }
 
-    async fn send(&mut self, frame: Frame) -> Result<(), Dead> {
+    async fn feed(&mut self, frame: Frame) -> Result<(), Dead> {
         let message = match frame {
             Frame::Text(text) => Message::Text(text.into()),
             Frame::Binary(bytes) => Message::Binary(bytes.into()),
         };
-        WebSocket::send(self, message).await.map_err(|_| Dead)
+        SinkExt::feed(self, message).await.map_err(|_| Dead)
+    }
+
+    async fn flush(&mut self) -> Result<(), Dead> {
+        SinkExt::flush(self).await.map_err(|_| Dead)
     }
 
     async fn close(&mut self, code: GatewayCloseCode) {

@@ -165,18 +165,18 @@ impl Event {
     /// Writes the payload once, to be sent to many sessions.
     #[must_use]
     pub fn encode(&self) -> EncodedEvent {
-        EncodedEvent {
-            name: self.name().to_owned(),
-            data: self.to_data(),
-        }
+        let name = self.name().to_owned();
+        let tail = format!("\"t\":{},\"op\":0,\"d\":{}}}", json(&name), self.to_data());
+        EncodedEvent { name, tail }
     }
 }
 
-/// An event whose payload is written already; only the sequence number differs between sessions.
+/// An event whose payload is written already; only the sequence number differs between sessions, so it stands first
+/// and everything behind it can be shared.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EncodedEvent {
     name: String,
-    data: String,
+    tail: String,
 }
 
 impl EncodedEvent {
@@ -186,19 +186,21 @@ impl EncodedEvent {
         &self.name
     }
 
-    /// The payload as JSON.
+    /// The beginning of the message, which alone differs between sessions. White space may follow it.
     #[must_use]
-    pub fn data(&self) -> &str {
-        &self.data
+    pub fn head(seq: u64) -> String {
+        format!("{{\"s\":{seq},")
+    }
+
+    /// The rest of the message, the same for all sessions.
+    #[must_use]
+    pub fn tail(&self) -> &str {
+        &self.tail
     }
 
     /// The whole message for a session whose dispatches have come to `seq`.
     #[must_use]
     pub fn with_seq(&self, seq: u64) -> String {
-        format!(
-            "{{\"t\":{},\"s\":{seq},\"op\":0,\"d\":{}}}",
-            json(&self.name),
-            self.data
-        )
+        Self::head(seq) + &self.tail
     }
 }
