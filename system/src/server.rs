@@ -233,6 +233,7 @@ pub fn program() -> Result<Command> {
     let mut command = Command::new(path);
     for variable in [
         "VOXHALL_STATE",
+        "VOXHALL_DATABASE",
         "VOXHALL_API",
         "VOXHALL_TOKEN",
         "VOXHALL_CA",

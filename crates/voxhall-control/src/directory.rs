@@ -5,39 +5,42 @@
 
 mod accounts;
 mod call_log;
+mod database;
 mod guild_rows;
 mod guild_write;
 mod guilds;
 mod load;
+mod location;
 mod records;
 mod token;
 mod world;
 
-use std::path::Path;
-use std::time::Duration;
-
 use parking_lot::{RwLock, RwLockReadGuard};
-use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 
 pub(crate) use call_log::CallMessage;
 pub(crate) use guild_write::{GuildWrite, delete_channel, delete_role};
 pub(crate) use guilds::{new_guild, new_member};
+pub use location::Location;
 pub use records::{
     Ban, Channel, Guild, GuildSettings, Member, NewUser, Overwrite, OverwriteTarget, PrivateChannel, Role,
     User,
 };
 pub(crate) use world::{Home, World};
 
-use voxhall_edge::file::Access;
+use database::{Claim, Database};
 
 use crate::Error;
 use crate::wall::Snowflakes;
 
 /// The database behind the directory.
-type Pool = sqlx::SqlitePool;
-/// One connection to it.
-type Connection = sqlx::SqliteConnection;
+type Pool = sqlx::AnyPool;
+
+/// A connection to it, in a transaction or not.
+type Connection = sqlx::AnyConnection;
+
+/// A row of it. What it has for truth values differs, so a query reads them with `CAST(… AS INTEGER)`.
+type Row = sqlx::any::AnyRow;
 
 /// The tables, in the order in which they came to be.
 const MIGRATIONS: [(i64, &str, &str); 2] = [
@@ -53,6 +56,8 @@ const MIGRATIONS: [(i64, &str, &str); 2] = [
 #[derive(Debug)]
 pub struct Directory {
     pool: Pool,
+    /// Keeps other servers out.
+    _claim: Claim,
     world: RwLock<World>,
     /// Held from the SQL write to the change of the copy, so that both see writes in one order.
     writing: tokio::sync::Mutex<()>,
@@ -60,32 +65,15 @@ pub struct Directory {
 }
 
 impl Directory {
-    /// Opens the directory in `file`, which is made if it does not exist, and brings its tables up to date.
+    /// Opens the directory, making the file of SQLite if it does not exist, and brings its tables up to date.
     ///
     /// # Errors
-    /// [`Error::OpenDirectory`], [`Error::Migrate`], [`Error::Corrupt`].
-    pub async fn open(file: impl AsRef<Path>) -> Result<Self, Error> {
-        let file = file.as_ref();
-        // The database would make it readable for everyone; it holds who is whose friend, and digests of tokens.
-        voxhall_edge::file::touch(file, Access::Secret).map_err(|error| Error::OpenDirectory {
-            path: file.to_owned(),
-            source: error.into(),
-        })?;
-        let options = SqliteConnectOptions::new()
-            .filename(file)
-            .foreign_keys(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Normal)
-            .busy_timeout(Duration::from_secs(5));
-        let pool = SqlitePoolOptions::new()
-            .max_connections(4)
-            .connect_with(options)
-            .await
-            .map_err(|source| Error::OpenDirectory {
-                path: file.to_owned(),
-                source,
-            })?;
-        Self::over(pool).await
+    /// [`Error::DirectoryInUse`] while another server has it; [`Error::NewerDirectory`], [`Error::Migrate`],
+    /// [`Error::Corrupt`] if this program cannot read what is there. Of a file [`Error::OpenDirectory`],
+    /// [`Error::NotADirectory`]; of a server [`Error::DatabaseUrl`], [`Error::DatabaseUnreachable`],
+    /// [`Error::LoginRefused`], [`Error::DatabaseMissing`].
+    pub async fn open(location: impl Into<Location>) -> Result<Self, Error> {
+        Self::over(Database::open(&location.into()).await?).await
     }
 
     /// An empty directory that ends with the process, for tests and trials.
@@ -93,23 +81,22 @@ impl Directory {
     /// # Errors
     /// [`Error::Directory`], [`Error::Migrate`].
     pub async fn in_memory() -> Result<Self, Error> {
-        let options = SqliteConnectOptions::new().in_memory(true).foreign_keys(true);
-        // Each connection to an in-memory database is a database of its own, so there must be one, which never ends.
-        let pool = SqlitePoolOptions::new()
-            .max_connections(1)
-            .min_connections(1)
-            .idle_timeout(None)
-            .max_lifetime(None)
-            .connect_with(options)
-            .await?;
-        Self::over(pool).await
+        Self::over(Database::in_memory().await?).await
     }
 
-    async fn over(pool: Pool) -> Result<Self, Error> {
-        migrator().run(&pool).await?;
+    async fn over(database: Database) -> Result<Self, Error> {
+        migrator()
+            .run(&database.pool)
+            .await
+            .map_err(|error| match error {
+                MigrateError::VersionMissing(version) => Error::NewerDirectory { version },
+                error => Error::Migrate(error),
+            })?;
+        let (pool, claim) = database.claim().await?;
         let world = load::world(&pool).await?;
         Ok(Self {
             pool,
+            _claim: claim,
             world: RwLock::new(world),
             writing: tokio::sync::Mutex::new(()),
             snowflakes: Snowflakes::new(rand::random()),

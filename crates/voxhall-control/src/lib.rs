@@ -26,7 +26,7 @@ pub mod dev;
 pub use config::{ControlConfig, Limits, Region};
 pub use control::Control;
 pub use directory::{
-    Ban, Channel, Directory, Guild, GuildSettings, Member, NewUser, Overwrite, OverwriteTarget,
+    Ban, Channel, Directory, Guild, GuildSettings, Location, Member, NewUser, Overwrite, OverwriteTarget,
     PrivateChannel, Role, User,
 };
 pub use error::Error;

@@ -5,12 +5,15 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Result, bail, ensure};
+use voxhall_control::Location;
 
 /// What `voxhall serve` is told.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// Where everything that lasts is kept.
     pub state: PathBuf,
+    /// Where accounts, guilds and channels are kept.
+    pub database: Location,
     /// Main Gateway and REST.
     pub listen: SocketAddr,
     /// The voice gateway; equal to `listen` if both share a port and are told apart by host name.
@@ -127,6 +130,7 @@ mod tests {
     fn settings(listen: &str, voice_listen: &str, media: &str) -> Settings {
         Settings {
             state: PathBuf::new(),
+            database: PathBuf::new().into(),
             listen: listen.parse().unwrap(),
             voice_listen: voice_listen.parse().unwrap(),
             media_port: 0,

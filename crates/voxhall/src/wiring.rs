@@ -64,7 +64,7 @@ impl Server {
         // Not before the ports are ours: the file of a server that runs must stay.
         DevFile::remove(&settings.state)?;
         let board: Arc<dyn Switchboard> = Arc::new(MemorySwitchboard::new());
-        let directory = Arc::new(Directory::open(settings.state.join("directory.db")).await?);
+        let directory = Arc::new(Directory::open(settings.database.clone()).await?);
         let world = if settings.dev {
             Some(dev::seed(&directory).await?)
         } else {

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use sqlx::Row as _;
-use sqlx::sqlite::SqliteRow;
 use voxhall_protocol::ids::{ChannelId, GuildId, MessageId, RoleId, UserId};
 use voxhall_protocol::model::ChannelKind;
 
@@ -13,7 +12,7 @@ use super::records::{
 };
 use super::token::Digest;
 use super::world::World;
-use super::{Pool, from_sql};
+use super::{Pool, Row, from_sql};
 use crate::Error;
 use crate::permissions::Permissions;
 
@@ -28,30 +27,38 @@ pub(super) async fn world(pool: &Pool) -> Result<World, Error> {
     Ok(world)
 }
 
-fn bits(row: &SqliteRow, column: &str) -> Result<u64, sqlx::Error> {
+fn bits(row: &Row, column: &str) -> Result<u64, sqlx::Error> {
     row.try_get(column).map(from_sql)
 }
 
-fn optional_bits(row: &SqliteRow, column: &str) -> Result<Option<u64>, sqlx::Error> {
+fn optional_bits(row: &Row, column: &str) -> Result<Option<u64>, sqlx::Error> {
     row.try_get::<Option<i64>, _>(column)
         .map(|stored| stored.map(from_sql))
 }
 
-fn number<T: TryFrom<i64>>(row: &SqliteRow, column: &'static str) -> Result<T, Error> {
+/// A BOOLEAN column, which the query must have read with `CAST(… AS INTEGER)`: SQLite has no truth values, and `Any`
+/// refuses to guess from the column's declared type.
+fn flag(row: &Row, column: &str) -> Result<bool, sqlx::Error> {
+    row.try_get::<i32, _>(column).map(|stored| stored != 0)
+}
+
+fn number<T: TryFrom<i64>>(row: &Row, column: &'static str) -> Result<T, Error> {
     T::try_from(row.try_get::<i64, _>(column)?).map_err(|_| Error::Corrupt { what: column })
 }
 
 async fn users(pool: &Pool, world: &mut World) -> Result<(), Error> {
-    for row in sqlx::query("SELECT * FROM users").fetch_all(pool).await? {
+    let query = "SELECT id, CAST(bot AS INTEGER) AS bot, name, discriminator, global_name, avatar, public_flags, \
+                 CAST(privileged_intents AS INTEGER) AS privileged_intents FROM users";
+    for row in sqlx::query(query).fetch_all(pool).await? {
         let user = User {
             id: UserId(bits(&row, "id")?),
-            bot: row.try_get("bot")?,
+            bot: flag(&row, "bot")?,
             name: row.try_get("name")?,
             discriminator: row.try_get("discriminator")?,
             global_name: row.try_get("global_name")?,
             avatar: row.try_get("avatar")?,
             public_flags: bits(&row, "public_flags")?,
-            privileged_intents: row.try_get("privileged_intents")?,
+            privileged_intents: flag(&row, "privileged_intents")?,
         };
         world.users.insert(user.id, user);
     }
@@ -88,7 +95,7 @@ async fn guilds(pool: &Pool) -> Result<Vec<Guild>, Error> {
         .collect()
 }
 
-fn settings(row: &SqliteRow) -> Result<GuildSettings, Error> {
+fn settings(row: &Row) -> Result<GuildSettings, Error> {
     Ok(GuildSettings {
         description: row.try_get("description")?,
         afk_channel_id: optional_bits(row, "afk_channel_id")?.map(ChannelId),
@@ -115,16 +122,18 @@ async fn bans(pool: &Pool) -> Result<HashMap<GuildId, BTreeMap<UserId, Ban>>, Er
 
 async fn roles(pool: &Pool) -> Result<HashMap<GuildId, BTreeMap<RoleId, Role>>, Error> {
     let mut roles: HashMap<_, BTreeMap<_, _>> = HashMap::new();
-    for row in sqlx::query("SELECT * FROM roles").fetch_all(pool).await? {
+    let query = "SELECT id, guild_id, name, permissions, position, color, CAST(hoist AS INTEGER) AS hoist, \
+                 CAST(mentionable AS INTEGER) AS mentionable, CAST(managed AS INTEGER) AS managed FROM roles";
+    for row in sqlx::query(query).fetch_all(pool).await? {
         let role = Role {
             id: RoleId(bits(&row, "id")?),
             name: row.try_get("name")?,
             permissions: Permissions::from_bits(bits(&row, "permissions")?),
             position: number(&row, "position")?,
             color: number(&row, "color")?,
-            hoist: row.try_get("hoist")?,
-            mentionable: row.try_get("mentionable")?,
-            managed: row.try_get("managed")?,
+            hoist: flag(&row, "hoist")?,
+            mentionable: flag(&row, "mentionable")?,
+            managed: flag(&row, "managed")?,
         };
         let guild = GuildId(bits(&row, "guild_id")?);
         roles.entry(guild).or_default().insert(role.id, role);
@@ -135,7 +144,9 @@ async fn roles(pool: &Pool) -> Result<HashMap<GuildId, BTreeMap<RoleId, Role>>, 
 async fn channels(pool: &Pool) -> Result<HashMap<GuildId, BTreeMap<ChannelId, Channel>>, Error> {
     let mut overwrites = overwrites(pool).await?;
     let mut channels: HashMap<_, BTreeMap<_, _>> = HashMap::new();
-    for row in sqlx::query("SELECT * FROM channels").fetch_all(pool).await? {
+    let query = "SELECT id, guild_id, kind, name, position, parent_id, bitrate, user_limit, rtc_region, \
+                 video_quality_mode, status, topic, CAST(nsfw AS INTEGER) AS nsfw, rate_limit_per_user FROM channels";
+    for row in sqlx::query(query).fetch_all(pool).await? {
         let id = ChannelId(bits(&row, "id")?);
         let channel = Channel {
             id,
@@ -150,7 +161,7 @@ async fn channels(pool: &Pool) -> Result<HashMap<GuildId, BTreeMap<ChannelId, Ch
             video_quality_mode: number(&row, "video_quality_mode")?,
             status: row.try_get("status")?,
             topic: row.try_get("topic")?,
-            nsfw: row.try_get("nsfw")?,
+            nsfw: flag(&row, "nsfw")?,
             rate_limit_per_user: number(&row, "rate_limit_per_user")?,
             overwrites: overwrites.remove(&id).unwrap_or_default(),
         };
@@ -161,10 +172,11 @@ async fn channels(pool: &Pool) -> Result<HashMap<GuildId, BTreeMap<ChannelId, Ch
 
 async fn overwrites(pool: &Pool) -> Result<HashMap<ChannelId, Vec<Overwrite>>, Error> {
     let mut overwrites: HashMap<_, Vec<_>> = HashMap::new();
-    for row in sqlx::query("SELECT * FROM overwrites").fetch_all(pool).await? {
+    let query = "SELECT channel_id, target_id, CAST(for_member AS INTEGER) AS for_member, allow, deny FROM overwrites";
+    for row in sqlx::query(query).fetch_all(pool).await? {
         let target = bits(&row, "target_id")?;
         let overwrite = Overwrite {
-            target: if row.try_get("for_member")? {
+            target: if flag(&row, "for_member")? {
                 OverwriteTarget::Member(UserId(target))
             } else {
                 OverwriteTarget::Role(RoleId(target))
@@ -190,7 +202,9 @@ async fn members(pool: &Pool) -> Result<HashMap<GuildId, HashMap<UserId, Member>
             .insert(RoleId(bits(&row, "role_id")?));
     }
     let mut members: HashMap<_, HashMap<_, _>> = HashMap::new();
-    for row in sqlx::query("SELECT * FROM members").fetch_all(pool).await? {
+    let query = "SELECT guild_id, user_id, nick, joined_at_ms, CAST(mute AS INTEGER) AS mute, \
+                 CAST(deaf AS INTEGER) AS deaf, timed_out_until_ms FROM members";
+    for row in sqlx::query(query).fetch_all(pool).await? {
         let guild = GuildId(bits(&row, "guild_id")?);
         let user_id = UserId(bits(&row, "user_id")?);
         let member = Member {
@@ -198,8 +212,8 @@ async fn members(pool: &Pool) -> Result<HashMap<GuildId, HashMap<UserId, Member>
             nick: row.try_get("nick")?,
             roles: roles.remove(&(guild, user_id)).unwrap_or_default(),
             joined_at_ms: bits(&row, "joined_at_ms")?,
-            mute: row.try_get("mute")?,
-            deaf: row.try_get("deaf")?,
+            mute: flag(&row, "mute")?,
+            deaf: flag(&row, "deaf")?,
             timed_out_until_ms: optional_bits(&row, "timed_out_until_ms")?,
         };
         members.entry(guild).or_default().insert(user_id, member);

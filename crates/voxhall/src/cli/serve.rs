@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
+use voxhall_control::Location;
 
 use super::welcome;
 use crate::demo;
@@ -31,6 +32,15 @@ pub struct Args {
     /// The folder for everything that lasts
     #[arg(long, value_name = "DIR", env = "VOXHALL_STATE", default_value = DEFAULT_FOLDER)]
     state: PathBuf,
+
+    /// The database: a file of SQLite, or postgres://USER:PASSWORD@HOST:PORT/DATABASE [default: directory.db in the state folder]
+    #[arg(
+        long,
+        value_name = "FILE|URL",
+        env = "VOXHALL_DATABASE",
+        hide_env_values = true
+    )]
+    database: Option<Location>,
 
     /// Where main Gateway and REST listen, TLS and plain text alike; port 0 picks a free one
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8443")]
@@ -114,6 +124,10 @@ impl Args {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Settings {
             state: self.state.clone(),
+            database: self
+                .database
+                .clone()
+                .unwrap_or_else(|| self.state.join("directory.db").into()),
             listen: self.listen,
             voice_listen: self.voice_listen,
             media_port: self.media_port,

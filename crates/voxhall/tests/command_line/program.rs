@@ -14,7 +14,13 @@ pub fn voxhall(arguments: &[&str]) -> Command {
         .args(arguments)
         .stdin(Stdio::null())
         .env("VOXHALL_LOG", "error");
-    for variable in ["VOXHALL_STATE", "VOXHALL_API", "VOXHALL_TOKEN", "VOXHALL_CA"] {
+    for variable in [
+        "VOXHALL_STATE",
+        "VOXHALL_DATABASE",
+        "VOXHALL_API",
+        "VOXHALL_TOKEN",
+        "VOXHALL_CA",
+    ] {
         command.env_remove(variable);
     }
     command
