@@ -31,3 +31,4 @@ pub use directory::{
 };
 pub use error::Error;
 pub use permissions::Permissions;
+pub use rest::openapi;

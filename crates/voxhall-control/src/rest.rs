@@ -1,4 +1,15 @@
 //! REST (gateway-and-calls, section 9), and the address of the main Gateway.
+//!
+//! How to add a route: a module has `pub(super) fn api() -> Routes`, which is merged in [`api`] below. In it,
+//!
+//! ```text
+//! Routes::new("channels").route("/channels/{channel}", get(channel, "Gives a channel").patch(edit, "Edits a channel"))
+//! ```
+//!
+//! serves and documents at once. The document takes everything from the handler's types: `Caller` and `Operator` say
+//! who may call; `Body<T>`, `Named<T>` and `Asked<T>` what is taken; `Json<T>`, `Created<T>`, `Done` what is given;
+//! `Answer<…>` that it may be refused. `T` derives `schemars::JsonSchema`; in `voxhall-protocol` under its feature:
+//! `#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]`. A bare `Response` says nothing, so it is not taken.
 
 mod admin;
 mod caller;
@@ -7,8 +18,12 @@ mod effects;
 mod gateway;
 mod guilds;
 mod members;
+mod openapi;
+mod operation;
 mod private_calls;
 mod reply;
+mod route;
+mod schemas;
 mod users;
 mod voice_states;
 
@@ -19,13 +34,18 @@ use axum::{Router, middleware};
 
 use crate::control::Core;
 use reply::Failure;
+use route::Routes;
 
 /// The most bytes of a request's body. What voice needs is small.
 const LONGEST_BODY: usize = 256 << 10;
 
-/// Everything that is served.
-pub(crate) fn router(core: Arc<Core>) -> Router {
-    let api = Router::new()
+/// The prefix that the document names; it serves the same as the others.
+const DOCUMENTED: &str = "/api/v10";
+
+/// What accounts may call, below each version's prefix.
+fn api() -> Routes {
+    Routes::new("")
+        .merge(openapi::api())
         .merge(gateway::api())
         .merge(users::api())
         .merge(guilds::api())
@@ -34,15 +54,34 @@ pub(crate) fn router(core: Arc<Core>) -> Router {
         .merge(channels::api())
         .merge(effects::api())
         .merge(private_calls::api())
-        .fallback(|| async { Failure::not_found() })
-        .method_not_allowed_fallback(|| async { Failure::method_not_allowed() });
-    Router::new()
-        .nest("/api/v9", api.clone())
-        .nest("/api/v10", api.clone())
-        .nest("/api", api)
+}
+
+/// What stands at addresses of its own.
+fn outside() -> Routes {
+    Routes::new("")
         .nest("/admin", admin::api())
         .merge(gateway::socket())
+}
+
+/// Everything that is served, each thing once.
+fn routes() -> Routes {
+    outside().nest(DOCUMENTED, api())
+}
+
+/// The OpenAPI document of everything that is served.
+#[must_use]
+pub fn openapi() -> &'static serde_json::Value {
+    openapi::whole()
+}
+
+/// Everything that is served.
+pub(crate) fn router(core: Arc<Core>) -> Router {
+    routes()
+        .nest("/api/v9", api())
+        .nest("/api", api())
+        .into_router()
         .fallback(|| async { Failure::not_found() })
+        .method_not_allowed_fallback(|| async { Failure::method_not_allowed() })
         .layer(DefaultBodyLimit::max(LONGEST_BODY))
         .layer(middleware::from_fn(reply::log_refusal))
         .with_state(core)

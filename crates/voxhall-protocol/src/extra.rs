@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 ///
 /// Integers of up to 64 bits and every double survive exactly.
 #[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct Extra(Map<String, Value>);
 

@@ -49,8 +49,8 @@ fn parse(text: &str) -> Result<u64, ParseIdError> {
 }
 
 macro_rules! ids {
-    ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {$(
-        $(#[$doc])*
+    ($($(#[doc = $doc:literal])+ $name:ident),+ $(,)?) => {$(
+        $(#[doc = $doc])+
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(pub u64);
 
@@ -93,6 +93,9 @@ macro_rules! ids {
                 deserialize_id(deserializer).map(Self)
             }
         }
+
+        #[cfg(feature = "schema")]
+        crate::schema::named_schema!($name, concat!($($doc),+), crate::schema::digits);
     )+};
 }
 

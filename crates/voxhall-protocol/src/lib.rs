@@ -3,6 +3,8 @@
 mod describe;
 mod naming;
 mod scalar;
+#[cfg(feature = "schema")]
+mod schema;
 
 pub mod discovery;
 pub mod extra;

@@ -62,6 +62,17 @@ macro_rules! open_numbers {
                 crate::scalar::whole::<$repr, D>(deserializer).map(Self::from)
             }
         }
+
+        #[cfg(feature = "schema")]
+        impl schemars::JsonSchema for $name {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                crate::schema::numbers::<$repr>(<$repr>::json_schema(generator), &[$(($value, $label)),+])
+            }
+        }
     };
 }
 
@@ -112,6 +123,17 @@ macro_rules! open_texts {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
                 Ok(Self::from(text.as_ref()))
+            }
+        }
+
+        #[cfg(feature = "schema")]
+        impl schemars::JsonSchema for $name {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                crate::schema::texts(&[$($text),+])
             }
         }
     };
@@ -230,6 +252,17 @@ macro_rules! flag_set {
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 crate::scalar::whole::<$repr, D>(deserializer).map(Self::from_bits)
+            }
+        }
+
+        #[cfg(feature = "schema")]
+        impl schemars::JsonSchema for $name {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                <$repr>::json_schema(generator)
             }
         }
     };

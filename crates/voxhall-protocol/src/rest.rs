@@ -53,6 +53,7 @@ open_numbers! {
 
 /// The body of every answer with an error status.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ApiError {
     /// For people.
     pub message: String,
@@ -81,6 +82,7 @@ impl ApiError {
 
 /// The body of an answer 429.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RateLimited {
     /// For people.
     pub message: String,
@@ -96,6 +98,7 @@ pub struct RateLimited {
 
 /// `GET /gateway`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct GatewayUrl {
     /// `ws://` or `wss://`, host and port.
     pub url: String,
@@ -106,6 +109,7 @@ pub struct GatewayUrl {
 
 /// How many sessions a bot may still begin.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SessionStartLimit {
     /// Per day.
     pub total: u32,
@@ -119,6 +123,7 @@ pub struct SessionStartLimit {
 
 /// `GET /gateway/bot`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct GatewayBot {
     /// `ws://` or `wss://`, host and port.
     pub url: String,
@@ -133,6 +138,7 @@ pub struct GatewayBot {
 
 /// `GET /oauth2/applications/@me`, with all that client libraries ask for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Application {
     /// Which.
     pub id: ApplicationId,
@@ -169,6 +175,7 @@ pub struct Application {
 
 /// `GET /channels/{c}/call`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Ringable {
     /// Whether the other side may be rung.
     pub ringable: bool,
@@ -176,6 +183,7 @@ pub struct Ringable {
 
 /// `PATCH /channels/{c}/call`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PatchCall {
     /// Where its voice server should stand.
     #[serde(default)]
@@ -187,6 +195,7 @@ pub struct PatchCall {
 
 /// `POST /channels/{c}/call/ring`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RingRequest {
     /// Whom to ring; null or absent rings all others.
     #[serde(default, skip_serializing_if = "Nullable::is_absent")]
@@ -198,6 +207,7 @@ pub struct RingRequest {
 
 /// `POST /channels/{c}/call/stop-ringing`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct StopRinging {
     /// Whom to ring no more; null or absent is oneself: declining.
     #[serde(default, skip_serializing_if = "Nullable::is_absent")]
@@ -209,6 +219,7 @@ pub struct StopRinging {
 
 /// `PATCH /guilds/{g}/members/{u}`, as far as voice goes.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PatchMember {
     /// Mutes or unmutes.
     #[serde(default, skip_serializing_if = "Nullable::is_absent")]
@@ -226,6 +237,7 @@ pub struct PatchMember {
 
 /// `PATCH /channels/{c}`, as far as voice goes.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PatchChannel {
     /// Renames.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -264,6 +276,7 @@ pub struct PatchChannel {
 
 /// `PATCH /guilds/{g}/voice-states/@me` and `/{user}`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PatchVoiceState {
     /// The stage.
     #[serde(default, skip_serializing_if = "Nullable::is_absent")]
@@ -281,6 +294,7 @@ pub struct PatchVoiceState {
 
 /// `POST /users/@me/channels`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CreateDm {
     /// With whom, in the form of user accounts; two and more make a group.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -305,6 +319,7 @@ impl CreateDm {
 
 /// `POST /channels/{c}/messages/{m}/ack`, and its answer.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AckMessage {
     /// Null.
     #[serde(default)]
@@ -316,6 +331,7 @@ pub struct AckMessage {
 
 /// `PUT /channels/{c}/voice-status`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct VoiceStatus {
     /// The status line; null takes it away.
     #[serde(default)]

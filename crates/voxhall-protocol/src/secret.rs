@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// A value whose `Debug` says nothing about it. On the wire it is the value itself.
 #[derive(Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct Secret<T>(T);
 

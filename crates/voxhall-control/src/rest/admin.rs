@@ -2,10 +2,8 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::State;
-use axum::response::Response;
-use axum::routing::{get, post, put};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use voxhall_protocol::Token;
 use voxhall_protocol::gateway::{Event, Intents};
@@ -14,7 +12,8 @@ use voxhall_protocol::model::{self, ChannelKind};
 use voxhall_protocol::rest::ApiErrorCode;
 
 use super::caller::Operator;
-use super::reply::{Answer, Body, Done, Failure, Json, Named, created};
+use super::reply::{Answer, Body, Created, Done, Failure, Json, Named};
+use super::route::{Routes, get, post, put};
 use crate::Error;
 use crate::calls::reaction::{Audience, Dispatch};
 use crate::control::Core;
@@ -22,14 +21,28 @@ use crate::directory::NewUser;
 use crate::gateway::outgoing::{Outgoing, Subscription};
 use crate::render::{self, OtherMembers};
 
-pub(super) fn api() -> Router<Arc<Core>> {
-    Router::new()
-        .route("/users", get(users).post(create_user))
-        .route("/users/{user}/tokens", post(create_token).delete(revoke_tokens))
-        .route("/guilds", get(guilds).post(create_guild))
-        .route("/guilds/{guild}/channels", get(channels).post(create_channel))
-        .route("/guilds/{guild}/members/{user}", put(add_member))
-        .fallback(|| async { Failure::not_found() })
+pub(super) fn api() -> Routes {
+    Routes::new("operator")
+        .route(
+            "/users",
+            get(users, "Lists all accounts").post(create_user, "Makes an account"),
+        )
+        .route(
+            "/users/{user}/tokens",
+            post(create_token, "Makes a token").delete(revoke_tokens, "Revokes all tokens of an account"),
+        )
+        .route(
+            "/guilds",
+            get(guilds, "Lists all guilds").post(create_guild, "Makes a guild"),
+        )
+        .route(
+            "/guilds/{guild}/channels",
+            get(channels, "Lists the channels of a guild").post(create_channel, "Makes a channel"),
+        )
+        .route(
+            "/guilds/{guild}/members/{user}",
+            put(add_member, "Makes somebody a member"),
+        )
 }
 
 /// What the operator names may be wrong; everything else is the directory's fault.
@@ -41,7 +54,7 @@ fn failure(error: Error) -> Failure {
     }
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 struct UserRequest {
     name: String,
     #[serde(default)]
@@ -50,30 +63,30 @@ struct UserRequest {
     privileged_intents: bool,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 struct GuildRequest {
     name: String,
     owner_id: UserId,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 struct ChannelRequest {
     name: String,
     #[serde(rename = "type")]
     kind: ChannelKind,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct NewToken {
     token: Token,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Revoked {
     revoked: usize,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct GuildSummary {
     id: GuildId,
     name: String,
@@ -92,7 +105,7 @@ async fn create_user(
     State(core): State<Arc<Core>>,
     _: Operator,
     Body(request): Body<UserRequest>,
-) -> Answer<Response> {
+) -> Answer<Created<model::User>> {
     let name = named(request.name)?;
     let user = NewUser {
         bot: request.bot,
@@ -101,7 +114,7 @@ async fn create_user(
         ..NewUser::default()
     };
     let user = core.directory.create_user(user).await?;
-    Ok(created(render::user(&user)))
+    Ok(Created(render::user(&user)))
 }
 
 fn named(name: String) -> Answer<String> {
@@ -115,9 +128,9 @@ async fn create_token(
     State(core): State<Arc<Core>>,
     _: Operator,
     Named(user): Named<UserId>,
-) -> Answer<Response> {
+) -> Answer<Created<NewToken>> {
     let token = core.directory.create_token(user).await.map_err(failure)?;
-    Ok(created(NewToken { token }))
+    Ok(Created(NewToken { token }))
 }
 
 async fn revoke_tokens(
@@ -144,7 +157,7 @@ async fn create_guild(
     State(core): State<Arc<Core>>,
     _: Operator,
     Body(request): Body<GuildRequest>,
-) -> Answer<Response> {
+) -> Answer<Created<GuildSummary>> {
     let name = named(request.name)?;
     let id = core
         .directory
@@ -158,7 +171,7 @@ async fn create_guild(
         owner_id: request.owner_id,
         member_count: 1,
     };
-    Ok(created(summary))
+    Ok(Created(summary))
 }
 
 async fn channels(
@@ -178,7 +191,7 @@ async fn create_channel(
     _: Operator,
     Named(guild): Named<GuildId>,
     Body(request): Body<ChannelRequest>,
-) -> Answer<Response> {
+) -> Answer<Created<model::Channel>> {
     if request.kind.is_private() {
         return Err(Failure::invalid_field(
             "type",
@@ -200,7 +213,7 @@ async fn create_channel(
     let event = Outgoing::new(&event, Subscription::Intents(Intents::GUILDS));
     core.hub
         .deliver(&world, Dispatch::now(Audience::Viewers(id), event));
-    Ok(created(rendered))
+    Ok(Created(rendered))
 }
 
 async fn add_member(

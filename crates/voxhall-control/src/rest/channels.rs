@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::State;
-use axum::routing::{get, post, put};
 use voxhall_protocol::gateway::{ChannelNote, Event, Intents, MessageAck};
 use voxhall_protocol::ids::{ChannelId, MessageId, RoleId, UserId};
 use voxhall_protocol::model::{self, OverwriteKind, Permissions};
@@ -13,6 +11,7 @@ use voxhall_protocol::{Extra, Nullable};
 
 use super::caller::Caller;
 use super::reply::{Answer, Body, Done, Failure, Json, Named};
+use super::route::{Routes, get, post, put};
 use crate::calls::reaction::{Audience, Dispatch};
 use crate::control::Core;
 use crate::directory::{Channel, Home, Overwrite, OverwriteTarget};
@@ -32,11 +31,20 @@ const LONGEST_NAME: usize = 100;
 /// The longest status line, in characters.
 const LONGEST_STATUS: usize = 500;
 
-pub(super) fn api() -> Router<Arc<Core>> {
-    Router::new()
-        .route("/channels/{channel}", get(channel).patch(edit))
-        .route("/channels/{channel}/voice-status", put(set_status))
-        .route("/channels/{channel}/messages/{message}/ack", post(acknowledge))
+pub(super) fn api() -> Routes {
+    Routes::new("channels")
+        .route(
+            "/channels/{channel}",
+            get(channel, "Gives a channel").patch(edit, "Edits a channel of a guild"),
+        )
+        .route(
+            "/channels/{channel}/voice-status",
+            put(set_status, "Sets the status line of a voice channel"),
+        )
+        .route(
+            "/channels/{channel}/messages/{message}/ack",
+            post(acknowledge, "Marks everything up to a message as read"),
+        )
 }
 
 async fn channel(

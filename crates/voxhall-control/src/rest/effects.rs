@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::State;
-use axum::routing::post;
 use serde_json::{Map, Value};
 use voxhall_protocol::gateway::{Event, VoiceChannelEffect};
 use voxhall_protocol::ids::ChannelId;
@@ -12,6 +10,7 @@ use voxhall_protocol::rest::ApiErrorCode;
 
 use super::caller::Caller;
 use super::reply::{Answer, Body, Done, Failure, Named};
+use super::route::{Routes, post};
 use crate::calls::reaction::{Audience, Dispatch};
 use crate::control::Core;
 use crate::directory::Home;
@@ -23,10 +22,16 @@ const EFFECT_FIELDS: [&str; 3] = ["emoji", "animation_type", "animation_id"];
 /// What a sound consists of.
 const SOUND_FIELDS: [&str; 2] = ["sound_id", "sound_volume"];
 
-pub(super) fn api() -> Router<Arc<Core>> {
-    Router::new()
-        .route("/channels/{channel}/voice-channel-effects", post(effect))
-        .route("/channels/{channel}/send-soundboard-sound", post(sound))
+pub(super) fn api() -> Routes {
+    Routes::new("voice")
+        .route(
+            "/channels/{channel}/voice-channel-effects",
+            post(effect, "Shows an animation to the people in a room"),
+        )
+        .route(
+            "/channels/{channel}/send-soundboard-sound",
+            post(sound, "Plays a sound to the people in a room"),
+        )
 }
 
 async fn effect(

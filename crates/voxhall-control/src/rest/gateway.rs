@@ -3,13 +3,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::{FromRequestParts, Query, State};
 use axum::http::header::HOST;
 use axum::http::request::Parts;
 use axum::response::Response;
-use axum::routing::{any, get};
-use axum::{Extension, Router};
 use serde_json::Value;
 use voxhall_edge::Peer;
 use voxhall_protocol::Extra;
@@ -19,6 +18,7 @@ use voxhall_protocol::rest::{GatewayBot, GatewayUrl, SessionStartLimit};
 
 use super::caller::Caller;
 use super::reply::Json;
+use super::route::{Routes, get};
 use crate::config::Region;
 use crate::control::Core;
 use crate::gateway::compression::Compression;
@@ -38,19 +38,25 @@ const READ_BUFFER: usize = 4 << 10;
 /// gets the protocol's own close code.
 const LONGEST_MESSAGE: usize = MAX_CLIENT_MESSAGE * 4;
 
-pub(super) fn api() -> Router<Arc<Core>> {
-    Router::new()
-        .route("/gateway", get(gateway))
-        .route("/gateway/bot", get(gateway_bot))
-        .route("/voice/regions", get(regions))
-        .route("/soundboard-default-sounds", get(default_sounds))
+pub(super) fn api() -> Routes {
+    Routes::new("gateway")
+        .route("/gateway", get(gateway, "Says where the Gateway is"))
+        .route(
+            "/gateway/bot",
+            get(gateway_bot, "Says where the Gateway is and how to log in to it"),
+        )
+        .route("/voice/regions", get(regions, "Lists the voice regions"))
+        .route(
+            "/soundboard-default-sounds",
+            get(default_sounds, "Lists the sounds that everybody has"),
+        )
 }
 
-pub(super) fn socket() -> Router<Arc<Core>> {
-    Router::new()
-        .route("/", any(connect))
-        .route("/gateway", any(connect))
-        .route("/gateway/", any(connect))
+pub(super) fn socket() -> Routes {
+    Routes::new("gateway")
+        .socket("/", connect, "The Gateway")
+        .socket("/gateway", connect, "The Gateway")
+        .socket("/gateway/", connect, "The Gateway")
 }
 
 /// The outside address of the Gateway, as this client knows the server.

@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::State;
-use axum::routing::get;
 use voxhall_protocol::ids::GuildId;
 use voxhall_protocol::model::{Channel, Guild, Role, VoiceRegion};
 use voxhall_protocol::rest::ApiErrorCode;
@@ -12,15 +10,22 @@ use voxhall_protocol::rest::ApiErrorCode;
 use super::caller::Caller;
 use super::gateway::voice_regions;
 use super::reply::{Answer, Failure, Json, Named};
+use super::route::{Routes, get};
 use crate::control::Core;
 use crate::render::{self, OtherMembers};
 
-pub(super) fn api() -> Router<Arc<Core>> {
-    Router::new()
-        .route("/guilds/{guild}", get(guild))
-        .route("/guilds/{guild}/channels", get(channels))
-        .route("/guilds/{guild}/roles", get(roles))
-        .route("/guilds/{guild}/regions", get(regions))
+pub(super) fn api() -> Routes {
+    Routes::new("guilds")
+        .route("/guilds/{guild}", get(guild, "Gives a guild"))
+        .route(
+            "/guilds/{guild}/channels",
+            get(channels, "Lists the channels that the caller sees"),
+        )
+        .route("/guilds/{guild}/roles", get(roles, "Lists the roles"))
+        .route(
+            "/guilds/{guild}/regions",
+            get(regions, "Lists the voice regions of a guild"),
+        )
 }
 
 async fn guild(

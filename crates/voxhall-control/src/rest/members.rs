@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::State;
-use axum::routing::get;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use voxhall_live::VoiceRecord;
 use voxhall_protocol::Nullable;
@@ -15,6 +14,7 @@ use voxhall_protocol::rest::{ApiErrorCode, PatchMember};
 
 use super::caller::Caller;
 use super::reply::{Answer, Asked, Body, Failure, Json, Named};
+use super::route::{Routes, get};
 use crate::calls::moderation::VoiceEdit;
 use crate::calls::reaction::{Audience, Dispatch};
 use crate::control::Core;
@@ -25,13 +25,16 @@ use crate::render;
 /// The most members in one answer.
 const LONGEST_PAGE: usize = 1000;
 
-pub(super) fn api() -> Router<Arc<Core>> {
-    Router::new()
-        .route("/guilds/{guild}/members", get(members))
-        .route("/guilds/{guild}/members/{user}", get(member).patch(edit))
+pub(super) fn api() -> Routes {
+    Routes::new("members")
+        .route("/guilds/{guild}/members", get(members, "Lists members, by id"))
+        .route(
+            "/guilds/{guild}/members/{user}",
+            get(member, "Gives a member").patch(edit, "Mutes, deafens, moves or disconnects a member"),
+        )
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 struct Page {
     limit: Option<usize>,
     after: Option<UserId>,

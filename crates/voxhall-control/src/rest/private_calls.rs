@@ -2,24 +2,33 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::routing::{get, post};
 use voxhall_protocol::ids::{ChannelId, UserId};
 use voxhall_protocol::rest::{ApiErrorCode, PatchCall, RingRequest, Ringable, StopRinging};
 
 use super::caller::Caller;
 use super::reply::{Answer, Body, Done, Failure, Json, Named};
+use super::route::{Routes, get, post};
 use crate::calls::moderation::Rung;
 use crate::control::Core;
 use crate::directory::{Home, PrivateChannel};
 
-pub(super) fn api() -> Router<Arc<Core>> {
-    Router::new()
-        .route("/channels/{channel}/call", get(ringable).patch(change_region))
-        .route("/channels/{channel}/call/ring", post(ring))
-        .route("/channels/{channel}/call/stop-ringing", post(stop_ringing))
+pub(super) fn api() -> Routes {
+    Routes::new("calls")
+        .route(
+            "/channels/{channel}/call",
+            get(ringable, "Says whether the others can be rung")
+                .patch(change_region, "Moves a running call to another region"),
+        )
+        .route(
+            "/channels/{channel}/call/ring",
+            post(ring, "Rings people of a running call"),
+        )
+        .route(
+            "/channels/{channel}/call/stop-ringing",
+            post(stop_ringing, "Stops ringing people, or declines"),
+        )
 }
 
 /// The private channel, if the caller is one of its people.

@@ -20,6 +20,16 @@ pub(crate) type Answer<T> = Result<T, Failure>;
 /// A JSON body with status 200. axum's own type sends the content type that clients insist on, without a charset.
 pub(crate) use axum::Json;
 
+/// A JSON body with status 201.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Created<T>(pub(crate) T);
+
+impl<T: Serialize> IntoResponse for Created<T> {
+    fn into_response(self) -> Response {
+        (StatusCode::CREATED, Json(self.0)).into_response()
+    }
+}
+
 /// Status 204: no body and no content type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Done;
@@ -196,9 +206,4 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Asked<T> {
             .map(|Query(it)| Self(it))
             .map_err(|rejection| Failure::invalid_field("query", &rejection.body_text()))
     }
-}
-
-/// A JSON answer with status 201.
-pub(crate) fn created(body: impl Serialize) -> Response {
-    (StatusCode::CREATED, Json(body)).into_response()
 }

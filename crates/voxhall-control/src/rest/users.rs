@@ -3,9 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::State;
-use axum::routing::get;
 use voxhall_protocol::Extra;
 use voxhall_protocol::gateway::Event;
 use voxhall_protocol::ids::{ApplicationId, UserId};
@@ -14,6 +12,7 @@ use voxhall_protocol::rest::{ApiErrorCode, Application, CreateDm};
 
 use super::caller::Caller;
 use super::reply::{Answer, Body, Failure, Json, Named};
+use super::route::{Routes, get};
 use crate::calls::reaction::{Audience, Dispatch};
 use crate::control::Core;
 use crate::gateway::outgoing::{Outgoing, Subscription};
@@ -22,16 +21,25 @@ use crate::render;
 /// The most people in a group, the one who makes it included.
 const LARGEST_GROUP: usize = 10;
 
-pub(super) fn api() -> Router<Arc<Core>> {
-    Router::new()
-        .route("/users/@me", get(me))
+pub(super) fn api() -> Routes {
+    Routes::new("users")
+        .route("/users/@me", get(me, "Gives the own account"))
         .route(
             "/users/@me/channels",
-            get(private_channels).post(open_private_channel),
+            get(private_channels, "Lists the own private channels").post(
+                open_private_channel,
+                "Opens a private channel with others, or finds it",
+            ),
         )
-        .route("/users/{user}", get(user))
-        .route("/oauth2/applications/@me", get(application))
-        .route("/applications/@me", get(application))
+        .route("/users/{user}", get(user, "Gives an account"))
+        .route(
+            "/oauth2/applications/@me",
+            get(application, "Gives the application of a bot"),
+        )
+        .route(
+            "/applications/@me",
+            get(application, "Gives the application of a bot"),
+        )
 }
 
 async fn me(Caller(account): Caller) -> Json<User> {

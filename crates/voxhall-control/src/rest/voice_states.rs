@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::State;
-use axum::routing::get;
 use voxhall_live::VoiceRecord;
 use voxhall_protocol::Nullable;
 use voxhall_protocol::ids::{GuildId, UserId};
@@ -14,14 +12,15 @@ use voxhall_protocol::rest::{ApiErrorCode, PatchVoiceState};
 use super::caller::Caller;
 use super::members::target;
 use super::reply::{Answer, Body, Done, Failure, Json, Named};
+use super::route::{Routes, get};
 use crate::calls::moderation::VoiceEdit;
 use crate::control::Core;
 use crate::{render, wall};
 
-pub(super) fn api() -> Router<Arc<Core>> {
-    Router::new().route(
+pub(super) fn api() -> Routes {
+    Routes::new("voice").route(
         "/guilds/{guild}/voice-states/{user}",
-        get(voice_state).patch(edit),
+        get(voice_state, "Gives a voice state").patch(edit, "Edits a voice state of a stage"),
     )
 }
 

@@ -10,6 +10,7 @@ mod hostile_input;
 mod log_in;
 mod lost_node;
 mod moderation;
+mod openapi;
 mod operator;
 mod rate_limits;
 mod refusals;

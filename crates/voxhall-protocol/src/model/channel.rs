@@ -58,9 +58,11 @@ open_numbers! {
 
 /// Permissions that differ in one channel.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PermissionOverwrite {
     /// The role or user, by `kind`.
     #[serde(serialize_with = "digits", deserialize_with = "scalar::whole")]
+    #[cfg_attr(feature = "schema", schemars(schema_with = "crate::schema::digits"))]
     pub id: u64,
     /// What `id` names.
     #[serde(rename = "type")]
@@ -82,6 +84,7 @@ fn digits<S: serde::Serializer>(id: &u64, serializer: S) -> Result<S::Ok, S::Err
 
 /// A channel. Which fields are there depends on its kind.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Channel {
     /// Which.
     pub id: ChannelId,

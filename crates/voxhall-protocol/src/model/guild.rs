@@ -9,6 +9,7 @@ use crate::{Extra, Nullable, scalar};
 
 /// The colours of a role, as 24-bit RGB.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RoleColors {
     /// The first, or the only one.
     #[serde(default, deserialize_with = "scalar::whole")]
@@ -23,6 +24,7 @@ pub struct RoleColors {
 
 /// A role.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Role {
     /// Which; that of @everyone is the guild's.
     pub id: RoleId,
@@ -92,6 +94,7 @@ impl Role {
 
 /// A guild that is not there: a stub in READY, or the payload of GUILD_DELETE.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct UnavailableGuild {
     /// Which.
     pub id: GuildId,
@@ -117,6 +120,7 @@ impl UnavailableGuild {
 
 /// A guild in READY: whole for user accounts, a stub for bots.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum ReadyGuild {
     /// Whole.
@@ -138,6 +142,7 @@ impl ReadyGuild {
 
 /// A guild with all that is in it; the payload of GUILD_CREATE.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Guild {
     /// Which.
     pub id: GuildId,

@@ -24,6 +24,7 @@ open_numbers! {
 
 /// What a message of kind [`MessageKind::Call`] says about its call.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CallInfo {
     /// All who ever joined; only grows.
     #[serde(default)]
@@ -50,6 +51,7 @@ impl CallInfo {
 
 /// A whole message.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Message {
     /// Which.
     pub id: MessageId,
@@ -147,6 +149,7 @@ impl Message {
 
 /// The changed part of a message, in MESSAGE_UPDATE. Everything but `call` stays among the unknown fields.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PartialMessage {
     /// Which.
     pub id: MessageId,

@@ -87,6 +87,13 @@ flag_set! {
     }
 }
 
+#[cfg(feature = "schema")]
+crate::schema::named_schema!(
+    Permissions,
+    "A set of permissions, as the decimal digits of its bits.",
+    crate::schema::digits
+);
+
 impl Serialize for Permissions {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(&self.bits())

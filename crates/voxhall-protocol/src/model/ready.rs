@@ -9,6 +9,7 @@ use crate::{Extra, scalar};
 
 /// The application behind a bot.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PartialApplication {
     /// Which.
     pub id: ApplicationId,
@@ -28,6 +29,7 @@ fn empty_object() -> Value {
 ///
 /// The many further fields of user accounts go into `extra`; [`ReadyPayload::add_account_fields`] puts them there.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ReadyPayload {
     /// The Gateway version spoken.
     #[serde(deserialize_with = "scalar::whole")]

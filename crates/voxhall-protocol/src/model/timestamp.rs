@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 
 /// A point in time as the wire has it: `2022-04-20T18:36:07.383000+00:00`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(extend("format" = "date-time")))]
 #[serde(transparent)]
 pub struct Timestamp(pub String);
 

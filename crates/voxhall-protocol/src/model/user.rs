@@ -12,6 +12,7 @@ fn no_discriminator() -> String {
 
 /// An account.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct User {
     /// Who.
     pub id: UserId,
@@ -93,6 +94,7 @@ impl User {
 
 /// A user in a guild.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Member {
     /// Who; absent where the message around it says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]

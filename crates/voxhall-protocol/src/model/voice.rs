@@ -8,6 +8,7 @@ use crate::{Extra, Nullable, scalar};
 
 /// Where a user is and how; the payload of VOICE_STATE_UPDATE.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct VoiceState {
     /// The guild; null in a private call, absent inside guild and call objects.
     #[serde(default, skip_serializing_if = "Nullable::is_absent")]
@@ -80,6 +81,7 @@ impl VoiceState {
 
 /// A voice state as the first public draft of the protocol had it (early 2016): who, and in which session.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct VoiceStateDraft {
     /// Who.
     pub user_id: UserId,
@@ -92,6 +94,7 @@ pub struct VoiceStateDraft {
 
 /// Where voice servers stand; an element of `GET /voice/regions`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct VoiceRegion {
     /// The name clients send back.
     pub id: String,
