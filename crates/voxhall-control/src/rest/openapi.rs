@@ -73,6 +73,7 @@ fn operation(route: &Route, schemas: &mut Schemas) -> Map<String, Value> {
     let mut operation = Operation::new(&route.path, schemas);
     (route.describe)(&mut operation);
     let mut operation = operation.finish();
+    let id = operation_id(route, &operation);
     operation.insert("operationId".to_owned(), id.into());
     operation.insert("summary".to_owned(), route.summary.into());
     operation.insert("tags".to_owned(), json!([route.tag]));

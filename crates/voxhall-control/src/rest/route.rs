@@ -172,6 +172,12 @@ impl Routes {
         self
     }
 
+    /// Takes in routes that are not described yet.
+    pub(crate) fn undocumented(mut self, router: Router<Arc<Core>>) -> Self {
+        self.router = self.router.merge(router);
+        self
+    }
+
     /// Takes in other routes below a prefix.
     pub(crate) fn nest(mut self, prefix: &'static str, other: Self) -> Self {
         self.router = self.router.nest(prefix, other.router);
