@@ -60,7 +60,8 @@ impl Schemas {
         loop {
             let before = renamed.0.len();
             for (name, schema) in &taken {
-                let differs = all.get(name).is_some_and(|other| other != schema) || renamed.concerns(schema);
+                let differs = |other| other != schema || renamed.concerns(schema);
+                let differs = all.get(name).is_some_and(differs);
                 if differs {
                     renamed.0.insert(name.clone());
                 }
