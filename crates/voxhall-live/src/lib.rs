@@ -7,9 +7,14 @@
 //! | `voice.<user>.<guild or 0>` | [`VoiceRecord`] | control | control |
 //! | `ticket.<node>.<channel>.<user>` | [`TicketRecord`] | control | control, the node |
 //! | `link.<node>.<channel>.<user>` | [`LinkRecord`] | the node | control |
+//! | `fault.<node>.<channel>.<user>.<kind>` | [`FaultRecord`] | control, for those who test a bot | the node |
 //!
 //! A bot has one voice state per guild, so its key names the guild; a user account has one in all, so its key ends
 //! in `0`. The order of writes is the order of events: a join writes `call`, then `voice`, then `ticket`.
+
+mod fault;
+
+pub use fault::{FaultKey, FaultKind, FaultRecord, Impairment};
 
 use serde::{Deserialize, Serialize};
 use voxhall_protocol::Token;
@@ -214,7 +219,7 @@ impl Record for LinkRecord {}
 
 /// The keys of the records.
 pub mod key {
-    use super::{ChannelId, GuildId, NodeId, UserId};
+    use super::{ChannelId, FaultKey, GuildId, NodeId, UserId};
 
     /// Key of a node's registration.
     #[must_use]
@@ -253,6 +258,19 @@ pub mod key {
     #[must_use]
     pub fn link(node: &NodeId, channel: ChannelId, user: UserId) -> String {
         format!("link.{}.{channel}.{user}", node.0)
+    }
+
+    /// Key of a fault.
+    #[must_use]
+    pub fn fault(node: &NodeId, fault: FaultKey) -> String {
+        let FaultKey { channel, user, kind } = fault;
+        format!("{}{channel}.{user}.{}", faults_of(node), kind.name())
+    }
+
+    /// Prefix of all faults of a node.
+    #[must_use]
+    pub fn faults_of(node: &NodeId) -> String {
+        format!("fault.{}.", node.0)
     }
 }
 

@@ -1,8 +1,8 @@
-//! Follows tickets and calls on the switchboard.
+//! Follows tickets, calls and faults on the switchboard.
 
 use std::sync::Arc;
 
-use voxhall_live::{CallRecord, NodeId, Record, TicketRecord, key};
+use voxhall_live::{CallRecord, FaultKey, FaultRecord, NodeId, Record, TicketRecord, key};
 use voxhall_protocol::ids::{ChannelId, UserId};
 use voxhall_switchboard::{Change, Error, Switchboard, Watch};
 
@@ -15,18 +15,22 @@ const CALLS: &str = "call.";
 pub(crate) struct Following {
     tickets: Watch,
     calls: Watch,
+    faults: Watch,
     ticket_prefix: String,
+    fault_prefix: String,
     node: NodeId,
 }
 
 impl Following {
     /// Begins to watch.
     pub(crate) async fn begin(board: &dyn Switchboard, node: &NodeId) -> Result<Self, Error> {
-        let ticket_prefix = key::tickets_of(node);
+        let (ticket_prefix, fault_prefix) = (key::tickets_of(node), key::faults_of(node));
         Ok(Self {
             calls: board.watch(CALLS).await?,
             tickets: board.watch(&ticket_prefix).await?,
+            faults: board.watch(&fault_prefix).await?,
             ticket_prefix,
+            fault_prefix,
             node: node.clone(),
         })
     }
@@ -50,6 +54,17 @@ impl Following {
         {
             self.handle_ticket(shared, change);
         }
+        while let Some(change) = self
+            .faults
+            .next()
+            .await
+            .filter(|change| *change != Change::SnapshotEnd)
+        {
+            // What strikes has struck before this node was there.
+            if self.fault_key(&change).is_some_and(|key| !key.kind.strikes()) {
+                self.handle_fault(shared, change);
+            }
+        }
     }
 
     /// Hands every change to the core until the switchboard goes away.
@@ -66,6 +81,13 @@ impl Following {
                     None => break,
                 },
                 ticket = self.tickets.next() => ticket,
+                fault = self.faults.next() => match fault {
+                    Some(fault) => {
+                        self.handle_fault(&shared, fault);
+                        continue;
+                    }
+                    None => break,
+                },
             };
             while let Some(call) = self.calls.try_next() {
                 self.handle_call(&shared, call);
@@ -98,6 +120,29 @@ impl Following {
             channel: channel.parse::<ChannelId>().ok()?,
             user: user.parse::<UserId>().ok()?,
         })
+    }
+
+    fn handle_fault(&self, shared: &Shared, change: Change) {
+        let Some(key) = self.fault_key(&change) else {
+            return tracing::error!(?change, "the key of a fault is malformed");
+        };
+        match change {
+            Change::Put(entry) => match FaultRecord::decode(&entry.key, &entry.value) {
+                Ok(record) => shared.handle(Input::Fault(key, Box::new(record))),
+                Err(error) => tracing::error!(%error, "a fault is ignored"),
+            },
+            Change::Delete { .. } => shared.handle(Input::FaultEnded(key)),
+            Change::SnapshotEnd => {}
+        }
+    }
+
+    fn fault_key(&self, change: &Change) -> Option<FaultKey> {
+        let key = match change {
+            Change::Put(entry) => &entry.key,
+            Change::Delete { key, .. } => key,
+            Change::SnapshotEnd => return None,
+        };
+        FaultKey::parse(key.strip_prefix(&self.fault_prefix)?)
     }
 
     fn handle_call(&self, shared: &Shared, change: Change) {

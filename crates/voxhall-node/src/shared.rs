@@ -1,5 +1,6 @@
 //! The core behind its lock, with what its outputs go to.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,10 +24,12 @@ pub(crate) enum ToSocket {
         /// Why, for the program at the other end.
         code: VoiceCloseCode,
         /// Why, for the human there.
-        reason: &'static str,
+        reason: Cow<'static, str>,
         /// Whose session it carried, if any; for the log.
         who: Option<TicketKey>,
     },
+    /// End without a word.
+    Cut,
 }
 
 /// Events of the workers, on their way from the workers' threads.
@@ -230,6 +233,15 @@ impl State {
                     who,
                 } => {
                     self.post(connection, ToSocket::Close { code, reason, who });
+                }
+                Output::Cut(connection) => self.post(connection, ToSocket::Cut),
+                Output::Impair(index, impairment) => {
+                    // As for commands.
+                    let _ = self.workers[index.0].impair(impairment);
+                }
+                Output::CrashWorker(index) => {
+                    // One that has stopped need not crash.
+                    let _ = self.workers[index.0].crash();
                 }
                 Output::Command(index, command) => {
                     // A worker that has stopped says so in its last event; it is rebuilt from what the core knows.

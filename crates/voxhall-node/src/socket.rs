@@ -1,5 +1,6 @@
 //! One voice-gateway WebSocket: frames in, frames out.
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -70,7 +71,9 @@ enum End {
     /// The client does not take what it is sent.
     TooSlow,
     /// The core closes the socket.
-    Close(VoiceCloseCode, &'static str, Option<TicketKey>),
+    Close(VoiceCloseCode, Cow<'static, str>, Option<TicketKey>),
+    /// The core breaks the connection.
+    Cut,
 }
 
 async fn exchange(socket: &mut WebSocket, open: &mut OpenSocket) -> End {
@@ -130,6 +133,10 @@ async fn write(
                     end = Some(End::Close(code, reason, who));
                     break;
                 }
+                ToSocket::Cut => {
+                    end = Some(End::Cut);
+                    break;
+                }
             }
             what = outgoing.try_recv().ok();
         }
@@ -149,11 +156,12 @@ async fn finish(mut socket: WebSocket, end: End, address: Option<SocketAddr>) {
     let close = match end {
         // The WebSocket answers a close frame by itself while it is read to its end.
         End::Goodbye | End::Lost => None,
-        End::Unreadable(_) => Some((VoiceCloseCode::DecodeFailed, "the frame cannot be read")),
+        End::Cut => return,
+        End::Unreadable(_) => Some((VoiceCloseCode::DecodeFailed, "the frame cannot be read".into())),
         // The session waits: 4015 makes clients come back for it.
         End::TooSlow => Some((
             VoiceCloseCode::VoiceServerCrashed,
-            "messages were not read in time; resume",
+            "messages were not read in time; resume".into(),
         )),
         End::Close(code, reason, _) => Some((code, reason)),
     };
@@ -161,7 +169,7 @@ async fn finish(mut socket: WebSocket, end: End, address: Option<SocketAddr>) {
         if let Some((code, reason)) = close {
             let frame = CloseFrame {
                 code: code.number(),
-                reason: Utf8Bytes::from_static(reason),
+                reason: close_reason(reason),
             };
             socket.send(Message::Close(Some(frame))).await?;
         }
@@ -178,7 +186,7 @@ async fn finish(mut socket: WebSocket, end: End, address: Option<SocketAddr>) {
 fn log_fault(end: &End, address: Option<SocketAddr>) {
     let address = address.map(tracing::field::display);
     match end {
-        End::Goodbye | End::Lost => {}
+        End::Goodbye | End::Lost | End::Cut => {}
         End::Unreadable(error) => tracing::info!(address, %error, "a voice socket cannot be read"),
         End::TooSlow => tracing::info!(address, "a voice client does not take what it is sent"),
         // Moves, ends of calls and shutdowns are nobody's fault.
@@ -194,6 +202,13 @@ fn log_fault(end: &End, address: Option<SocketAddr>) {
             name = code.name(),
             "closed a voice socket: {reason}"
         ),
+    }
+}
+
+fn close_reason(reason: Cow<'static, str>) -> Utf8Bytes {
+    match reason {
+        Cow::Borrowed(reason) => Utf8Bytes::from_static(reason),
+        Cow::Owned(reason) => reason.into(),
     }
 }
 

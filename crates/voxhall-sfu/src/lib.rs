@@ -12,6 +12,7 @@
 //! | enforces mute, deaf, announced layers; the listener's payload types; end-to-end encryption's rule | `core::audio`, `core::video` |
 //! | simulcast by wants, changes of layer at keyframes, numbers without gaps | `core::layer`, `core::continuity` |
 //! | sends video again that got lost | `core::history`, `core::control` |
+//! | loses, delays, doubles and damages datagrams on purpose | [`impairment`] |
 //! | keyframe requests, receiver reports, sender reports, reports of arrivals | `core::control`, `core::reports` |
 //!
 //! What it does not do: estimate a receiver's bandwidth and lower its layer by itself, cap the number of loud speakers,
@@ -27,6 +28,7 @@ mod error;
 mod event;
 pub mod floor;
 mod id;
+pub mod impairment;
 mod payload_types;
 #[allow(unsafe_code)]
 pub mod socket;

@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use crossbeam_channel::Sender;
 
+use crate::impairment::Impairment;
 use crate::stats::SharedStats;
 use crate::thread_clock::ThreadClock;
 use crate::{Command, Error, Event, WorkerConfig, WorkerStats};
 
+mod outgoing;
 mod run;
 mod waker;
 
@@ -54,6 +56,8 @@ struct Shared {
 #[derive(Debug)]
 enum Instruction {
     Command(Command),
+    Impair(Impairment),
+    Crash,
     Shutdown,
 }
 
@@ -64,6 +68,23 @@ impl WorkerHandle {
     /// The worker has stopped.
     pub fn send(&self, command: Command) -> Result<(), Error> {
         self.instruct(Instruction::Command(command))
+    }
+
+    /// Sets a fault on the way of a member's datagrams, or ends it; for those who test what a bad network does. One for
+    /// an unknown member is ignored, and a member that leaves takes its faults along.
+    ///
+    /// # Errors
+    /// The worker has stopped.
+    pub fn impair(&self, impairment: Impairment) -> Result<(), Error> {
+        self.instruct(Instruction::Impair(impairment))
+    }
+
+    /// Makes the thread panic, as a bug would; for those who test what follows from that.
+    ///
+    /// # Errors
+    /// The worker has stopped.
+    pub fn crash(&self) -> Result<(), Error> {
+        self.instruct(Instruction::Crash)
     }
 
     /// Where the socket is bound, the port filled in.

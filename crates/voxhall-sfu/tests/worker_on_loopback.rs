@@ -2,14 +2,16 @@
 
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use voxhall_protocol::discovery::Request;
 use voxhall_protocol::voice::{EncryptionMode, Ssrc};
+use voxhall_sfu::impairment::{Direction, Impairment, LinkConditions};
 use voxhall_sfu::{
     Command, Error, Event, MemberId, MemberSsrcs, NoncePosition, PayloadTypes, RoomId, Transport,
-    TransportKey, UdpTransport, Worker, WorkerConfig, WorkerHandle,
+    TransportKey, UdpTransport, Worker, WorkerConfig, WorkerFailure, WorkerHandle,
 };
+use voxhall_sim::Conditions;
 use voxhall_transport::rtp::RtpHeader;
 use voxhall_transport::{Cipher, PacketKind, PayloadType, RtpPacket, Sealer, SequenceNumber};
 
@@ -215,4 +217,85 @@ fn a_panic_is_reported_and_ends_the_worker_alone() {
     }
     worker.join();
     assert!(!worker.is_running());
+}
+
+fn impair(worker: &WorkerHandle, member: u64, direction: Direction, conditions: Option<Conditions>) {
+    let impairment = Impairment {
+        member: MemberId(member),
+        direction,
+        link: conditions.map(|conditions| LinkConditions { conditions, seed: 5 }),
+    };
+    worker.impair(impairment).unwrap();
+}
+
+#[test]
+fn a_fault_hits_the_member_and_the_way_it_was_set_for_until_it_ends() {
+    let (worker, _events) = start("127.0.0.1:0");
+    let [mut speaker, mut victim, other] = [join(&worker, 1), join(&worker, 2), join(&worker, 3)];
+    let everything = Conditions {
+        loss: 1.0,
+        ..Conditions::PERFECT
+    };
+    impair(&worker, 2, Direction::Down, Some(everything));
+    speak(&mut speaker, 0, b"not for the second");
+    assert_eq!(hear(&other).1, 0);
+    speak(&mut victim, 0, b"its own way up is clear");
+    assert_eq!(hear(&other).0, Ssrc(2));
+    impair(&worker, 2, Direction::Down, None);
+    impair(&worker, 2, Direction::Up, Some(everything));
+    speak(&mut victim, 1, b"lost on its way up");
+    speak(&mut speaker, 1, b"for all");
+    assert_eq!(hear(&other).0, Ssrc(1));
+    assert_eq!(hear(&victim).1, 1, "the first never came");
+    impair(&worker, 2, Direction::Up, None);
+    speak(&mut victim, 2, b"heard again");
+    assert_eq!(hear(&other), (Ssrc(2), 2, b"heard again".to_vec()));
+}
+
+#[test]
+fn what_is_delayed_and_damaged_arrives_late_and_is_refused() {
+    let (worker, _events) = start("127.0.0.1:0");
+    let [mut speaker, listener, mut other] = [join(&worker, 1), join(&worker, 2), join(&worker, 3)];
+    let late = Duration::from_millis(120);
+    let delayed = Conditions {
+        latency: late,
+        ..Conditions::PERFECT
+    };
+    impair(&worker, 1, Direction::Up, Some(delayed));
+    let sent = Instant::now();
+    speak(&mut speaker, 0, b"late");
+    assert_eq!(hear(&listener).1, 0);
+    assert!(sent.elapsed() >= late, "{:?}", sent.elapsed());
+    let damaged = Conditions {
+        corruption: 1.0,
+        ..Conditions::PERFECT
+    };
+    impair(&worker, 1, Direction::Up, Some(damaged));
+    speak(&mut speaker, 1, b"damaged");
+    speak(&mut other, 0, b"whatever was said before has been dealt with");
+    assert_eq!(hear(&listener).0, Ssrc(3));
+    impair(&worker, 1, Direction::Up, None);
+    speak(&mut speaker, 2, b"whole");
+    assert_eq!(hear(&listener).1, 2, "nobody hears what was changed on the way");
+}
+
+#[test]
+fn a_worker_that_is_told_to_crash_says_how_far_its_nonces_were_used() {
+    let (worker, events) = start("127.0.0.1:0");
+    let [mut speaker, listener] = [join(&worker, 1), join(&worker, 2)];
+    speak(&mut speaker, 0, b"one");
+    hear(&listener);
+    worker.crash().unwrap();
+    worker.join();
+    let stopped = std::iter::from_fn(|| events.recv_timeout(PATIENCE).ok()).last();
+    let Some(Event::WorkerStopped { failure, nonces }) = stopped else {
+        panic!("{stopped:?}");
+    };
+    assert!(matches!(failure, Some(WorkerFailure::Panic(_))), "{failure:?}");
+    let next = nonces
+        .iter()
+        .find(|position| position.member == MemberId(2))
+        .unwrap()
+        .next;
+    assert!(next > 0, "{nonces:?}");
 }

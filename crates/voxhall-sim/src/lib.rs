@@ -1,7 +1,8 @@
-//! A deterministic network for tests: latency, loss, reordering and duplication, seeded.
+//! A deterministic network: latency, loss, reordering, duplication and damage, seeded.
 //!
-//! It carries datagrams between socket addresses in virtual time and does nothing by itself: a test sends, asks when
-//! the next datagram is due, moves its clock there and delivers. The same seed and the same calls give the same run.
+//! Tests put it between two peers; the media worker puts it on the way of a member for whom a fault is set. It carries
+//! datagrams between socket addresses in the time it is told and does nothing by itself: a test sends, asks when the
+//! next datagram is due, moves its clock there and delivers. The same seed and the same calls give the same run.
 //!
 //! ```
 //! use std::time::{Duration, Instant};
@@ -38,6 +39,8 @@ pub struct Conditions {
     pub loss: f64,
     /// The share that comes twice.
     pub duplication: f64,
+    /// The share of which one bit is turned over.
+    pub corruption: f64,
     /// The share that is held back by [`Conditions::hold_back`].
     pub reordering: f64,
     /// How long those are held back.
@@ -51,6 +54,7 @@ impl Conditions {
         jitter: Duration::ZERO,
         loss: 0.0,
         duplication: 0.0,
+        corruption: 0.0,
         reordering: 0.0,
         hold_back: Duration::ZERO,
     };
@@ -61,6 +65,7 @@ impl Conditions {
         jitter: Duration::from_millis(5),
         loss: 0.1,
         duplication: 0.05,
+        corruption: 0.0,
         reordering: 0.1,
         hold_back: Duration::from_millis(45),
     };
@@ -86,6 +91,8 @@ pub struct Counts {
     pub lost: u64,
     /// Doubled by it.
     pub duplicated: u64,
+    /// Damaged by it.
+    pub corrupted: u64,
     /// Delivered.
     pub delivered: u64,
 }
@@ -154,7 +161,11 @@ impl Network {
             self.counts.lost += 1;
             return;
         }
-        let datagram = Datagram { from, to, payload };
+        let mut datagram = Datagram { from, to, payload };
+        // Only drawn where it matters, so that it changes no run without it.
+        if conditions.corruption > 0.0 && self.random.chance(conditions.corruption) {
+            self.damage(&mut datagram.payload);
+        }
         if self.random.chance(conditions.duplication) {
             self.counts.duplicated += 1;
             self.launch(now, &conditions, datagram.clone());
@@ -178,10 +189,31 @@ impl Network {
         Some(next.datagram)
     }
 
+    /// Takes over what is on its way in another network; it arrives when it would have arrived there.
+    pub fn take_over(&mut self, other: &mut Self) {
+        let mut waiting: Vec<InFlight> = other.in_flight.drain().map(|Reverse(waiting)| waiting).collect();
+        waiting.sort_unstable();
+        for waiting in waiting {
+            self.serial += 1;
+            self.in_flight.push(Reverse(InFlight {
+                serial: self.serial,
+                ..waiting
+            }));
+        }
+    }
+
     /// What became of the datagrams so far.
     #[must_use]
     pub fn counts(&self) -> Counts {
         self.counts
+    }
+
+    fn damage(&mut self, payload: &mut [u8]) {
+        let bit = self.random.below(payload.len() * 8);
+        if let Some(byte) = payload.get_mut(bit / 8) {
+            *byte ^= 1 << (bit % 8);
+            self.counts.corrupted += 1;
+        }
     }
 
     fn launch(&mut self, now: Instant, conditions: &Conditions, datagram: Datagram) {
@@ -228,6 +260,7 @@ mod tests {
                 sent: 100,
                 lost: 0,
                 duplicated: 0,
+                corrupted: 0,
                 delivered: 100
             }
         );
@@ -241,6 +274,38 @@ mod tests {
         assert_eq!(counts.delivered, counts.sent - counts.lost + counts.duplicated);
         let disordered = arrived.windows(2).filter(|pair| pair[1] < pair[0]).count();
         assert!(disordered > 500, "{disordered}");
+    }
+
+    #[test]
+    fn damage_turns_one_bit_over_and_nothing_more() {
+        let conditions = Conditions {
+            corruption: 0.25,
+            ..Conditions::PERFECT
+        };
+        let (arrived, counts) = run(8, conditions, 1000);
+        assert!((200..300).contains(&counts.corrupted), "{counts:?}");
+        let turned = arrived
+            .iter()
+            .zip(0..)
+            .map(|(arrived, sent): (&u32, u32)| (arrived ^ sent).count_ones());
+        let (damaged, worst) = turned.fold((0, 0), |(damaged, worst), bits| {
+            (damaged + bits.min(1), worst.max(bits))
+        });
+        assert_eq!((u64::from(damaged), worst), (counts.corrupted, 1));
+        let mut network = Network::new(
+            8,
+            Conditions {
+                corruption: 1.0,
+                ..conditions
+            },
+        );
+        let address = "10.0.0.1:1".parse().unwrap();
+        network.send(Instant::now(), address, address, Vec::new());
+        assert_eq!(
+            network.counts().corrupted,
+            0,
+            "there is no bit in an empty datagram"
+        );
     }
 
     #[test]

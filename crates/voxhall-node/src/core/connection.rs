@@ -190,8 +190,10 @@ impl NodeCore {
             return;
         };
         let (version, phase) = (sender.version, sender.phase);
-        self.outbox
-            .message(connection, version, &HeartbeatAck::to(heartbeat).into());
+        if !matches!(phase, Phase::Joined(key) if self.withholds_acks(key)) {
+            let ack = HeartbeatAck::to(heartbeat).into();
+            self.outbox.message(connection, version, &ack);
+        }
         if let (Phase::Joined(key), Some(seq)) = (phase, heartbeat.seq_ack)
             && let Some(session) = self.session_mut(key)
         {

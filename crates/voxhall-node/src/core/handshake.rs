@@ -91,6 +91,7 @@ impl NodeCore {
         let session = self.new_session(connection, version, &ticket, ssrcs, sends_video);
         let ready = self.ready(version, worker, &session, layers);
         self.admit_member(key, worker, session);
+        self.impair_again(key);
         self.outbox.message(connection, version, &ready.into());
         self.carry(now, connection, key);
         self.announce(key);

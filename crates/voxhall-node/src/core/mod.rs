@@ -11,6 +11,7 @@
 mod codecs;
 mod connection;
 mod early;
+mod faults;
 mod handshake;
 mod leave;
 mod media;
@@ -27,6 +28,7 @@ mod timers;
 mod video;
 mod wants;
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Instant;
@@ -40,6 +42,7 @@ use voxhall_sfu::MemberId;
 use crate::{Limits, NodeStats};
 use connection::{Connection, Phase};
 use early::EarlyIdentifies;
+use faults::Faults;
 use output::Outbox;
 pub use output::{ConnectionId, Input, Output, WorkerIndex};
 use room::Room;
@@ -71,6 +74,7 @@ pub struct NodeCore {
     connections: HashMap<ConnectionId, Connection>,
     tickets: Tickets,
     early: EarlyIdentifies,
+    faults: HashMap<TicketKey, Faults>,
     media_session_ids: HashMap<ChannelId, String>,
     rooms: HashMap<ChannelId, Room>,
     members: HashMap<MemberId, TicketKey>,
@@ -107,6 +111,7 @@ impl NodeCore {
             connections: HashMap::new(),
             tickets: Tickets::default(),
             early: EarlyIdentifies::default(),
+            faults: HashMap::new(),
             media_session_ids: HashMap::new(),
             rooms: HashMap::new(),
             members: HashMap::new(),
@@ -129,6 +134,8 @@ impl NodeCore {
             Input::TicketDeleted(key) => self.ticket_deleted(now, key),
             Input::Call(record) => self.call(*record),
             Input::CallDeleted(channel) => drop(self.media_session_ids.remove(&channel)),
+            Input::Fault(key, fault) => self.fault(now, key, *fault),
+            Input::FaultEnded(key) => self.fault_ended(key),
             Input::Worker(worker, event) => self.worker_event(worker, event),
             Input::WorkerRebuilt(worker) => self.worker_rebuilt(worker),
             Input::WorkerLost(worker) => self.worker_lost(worker),
@@ -196,7 +203,12 @@ impl NodeCore {
     }
 
     /// Closes a socket for good; whatever it still sends is ignored.
-    fn close(&mut self, connection: ConnectionId, code: VoiceCloseCode, reason: &'static str) {
+    fn close(
+        &mut self,
+        connection: ConnectionId,
+        code: VoiceCloseCode,
+        reason: impl Into<Cow<'static, str>>,
+    ) {
         if let Some(closed) = self.connections.remove(&connection) {
             self.early.take(connection);
             let who = match closed.phase {

@@ -1,10 +1,12 @@
 //! What goes into the core and what comes out of it.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 
-use voxhall_live::{CallRecord, LinkRecord, LinkState, TicketRecord};
+use voxhall_live::{CallRecord, FaultKey, FaultRecord, LinkRecord, LinkState, TicketRecord};
 use voxhall_protocol::ids::ChannelId;
 use voxhall_protocol::voice::{Message, VoiceCloseCode, VoiceVersion, WireFrame, encode_server};
+use voxhall_sfu::impairment::Impairment;
 use voxhall_sfu::{Command, Event};
 
 use super::TicketKey;
@@ -57,6 +59,10 @@ pub enum Input<'a> {
     Call(Box<CallRecord>),
     /// A call was deleted.
     CallDeleted(ChannelId),
+    /// A fault was set, or strikes.
+    Fault(FaultKey, Box<FaultRecord>),
+    /// A fault that stood is over.
+    FaultEnded(FaultKey),
     /// A worker says something.
     Worker(WorkerIndex, Event),
     /// A worker that had failed runs again, knowing nothing, on its old port.
@@ -86,12 +92,18 @@ pub enum Output {
         /// Why, for the program at the other end.
         code: VoiceCloseCode,
         /// Why, for the human at the other end.
-        reason: &'static str,
+        reason: Cow<'static, str>,
         /// Whose session it carried, if any; for the log.
         who: Option<TicketKey>,
     },
+    /// Break a connection without a close frame; nothing more is sent on it.
+    Cut(ConnectionId),
     /// Command a worker.
     Command(WorkerIndex, Box<Command>),
+    /// Set or end a fault on the way of a member's datagrams.
+    Impair(WorkerIndex, Impairment),
+    /// Make a worker panic.
+    CrashWorker(WorkerIndex),
     /// Start a worker again, on the same port.
     RebuildWorker(WorkerIndex),
     /// Write how a member's connection stands. What is gone stays written: it tells that the ticket's connection was
@@ -126,19 +138,31 @@ impl Outbox {
         &mut self,
         connection: ConnectionId,
         code: VoiceCloseCode,
-        reason: &'static str,
+        reason: impl Into<Cow<'static, str>>,
         who: Option<TicketKey>,
     ) {
         self.queue.push_back(Output::Close {
             connection,
             code,
-            reason,
+            reason: reason.into(),
             who,
         });
     }
 
+    pub(super) fn cut(&mut self, connection: ConnectionId) {
+        self.queue.push_back(Output::Cut(connection));
+    }
+
     pub(super) fn command(&mut self, worker: WorkerIndex, command: Command) {
         self.queue.push_back(Output::Command(worker, Box::new(command)));
+    }
+
+    pub(super) fn impair(&mut self, worker: WorkerIndex, impairment: Impairment) {
+        self.queue.push_back(Output::Impair(worker, impairment));
+    }
+
+    pub(super) fn crash(&mut self, worker: WorkerIndex) {
+        self.queue.push_back(Output::CrashWorker(worker));
     }
 
     pub(super) fn rebuild(&mut self, worker: WorkerIndex) {

@@ -30,12 +30,20 @@ impl NodeCore {
 
     /// Gives a worker that knows nothing the members it had.
     pub(super) fn worker_rebuilt(&mut self, worker: WorkerIndex) {
-        for room in self.rooms.values().filter(|room| room.worker == worker) {
+        let mut given = Vec::new();
+        for (&channel, room) in self.rooms.iter().filter(|(_, room)| room.worker == worker) {
             for session in room.sessions.values() {
                 for command in rebuild_commands(room.id, session) {
                     self.outbox.command(worker, command);
                 }
+                given.push(TicketKey {
+                    channel,
+                    user: session.user,
+                });
             }
+        }
+        for key in given {
+            self.impair_again(key);
         }
     }
 

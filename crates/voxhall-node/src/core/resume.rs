@@ -30,6 +30,10 @@ impl NodeCore {
             let reason = "the session is over or too far behind; identify again";
             return self.fail(connection, VoiceCloseCode::SessionInvalid, reason);
         };
+        if self.refuses_resume(key) {
+            let reason = "the resume is refused by a fault that was set";
+            return self.fail(connection, VoiceCloseCode::SessionInvalid, reason);
+        }
         self.take_over(connection, version, key);
         self.carry(now, connection, key);
         self.outbox.message(connection, version, &Message::Resumed);

@@ -3,6 +3,7 @@
 mod broadcast;
 mod close_codes;
 mod early_identify;
+mod faults;
 mod handshake;
 mod hostile;
 mod invariants;

@@ -12,6 +12,7 @@ use voxhall_node::Limits;
 use voxhall_node::core::{ConnectionId, Input, NodeCore, Output, Settings, TicketKey, WorkerIndex};
 use voxhall_protocol::ids::{ChannelId, GuildId, UserId};
 use voxhall_protocol::voice::{EncryptionMode, VoiceCloseCode, VoiceVersion, WireFrame};
+use voxhall_sfu::impairment::Impairment;
 use voxhall_sfu::{Command, Event};
 
 pub const GUILD: u64 = 934_828_556_603_764_816;
@@ -33,6 +34,10 @@ pub struct World {
     /// What each written link says of speech.
     pub spoke: Vec<u64>,
     pub rebuilds: Vec<WorkerIndex>,
+    /// Faults on the way of members' datagrams, as workers were told.
+    pub impairments: Vec<Impairment>,
+    /// Workers that were made to crash.
+    pub crashes: Vec<WorkerIndex>,
     sockets: HashMap<ConnectionId, Socket>,
     next_connection: u64,
 }
@@ -40,7 +45,8 @@ pub struct World {
 #[derive(Default)]
 struct Socket {
     frames: Vec<Value>,
-    closed: Option<(VoiceCloseCode, &'static str)>,
+    closed: Option<(VoiceCloseCode, String)>,
+    cut: bool,
 }
 
 pub fn settings() -> Settings {
@@ -68,6 +74,8 @@ impl World {
             links: Vec::new(),
             spoke: Vec::new(),
             rebuilds: Vec::new(),
+            impairments: Vec::new(),
+            crashes: Vec::new(),
             sockets: HashMap::new(),
             next_connection: 1,
         };
@@ -127,7 +135,19 @@ impl World {
     }
 
     pub fn close_code(&mut self, connection: ConnectionId) -> Option<u16> {
-        self.socket(connection).closed.map(|(code, _)| code.number())
+        let closed = self.socket(connection).closed.as_ref();
+        closed.map(|(code, _)| code.number())
+    }
+
+    /// What the human is told whose socket was closed.
+    pub fn close_reason(&mut self, connection: ConnectionId) -> Option<String> {
+        let closed = self.socket(connection).closed.as_ref();
+        closed.map(|(_, reason)| reason.clone())
+    }
+
+    /// Whether the connection was broken without a close frame.
+    pub fn is_cut(&mut self, connection: ConnectionId) -> bool {
+        self.socket(connection).cut
     }
 
     /// Lets time pass, with clients that keep up their heartbeats or without.
@@ -240,8 +260,11 @@ impl World {
                     !reason.is_empty() && reason.len() <= 123,
                     "a close frame holds 123 bytes: {reason}"
                 );
-                socket.closed = Some((code, reason));
+                socket.closed = Some((code, reason.into_owned()));
             }
+            Output::Cut(connection) => self.socket(connection).cut = true,
+            Output::Impair(_, impairment) => self.impairments.push(impairment),
+            Output::CrashWorker(worker) => self.crashes.push(worker),
             Output::Command(worker, command) => self.commands.push((worker, *command)),
             Output::RebuildWorker(worker) => self.rebuilds.push(worker),
             Output::Link { key, link } => {

@@ -5,8 +5,10 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use slab::Slab;
+use voxhall_protocol::discovery::Request;
 use voxhall_protocol::voice::Ssrc;
 use voxhall_transport::crypto::Opened;
+use voxhall_transport::demux::{self, Datagram, LegacyDiscovery};
 use voxhall_transport::{PacketKind, RtpPacketMut};
 
 use super::binding::{Change, Proof};
@@ -16,7 +18,7 @@ use super::outbox::Outbox;
 use super::room::{Listener, Room};
 use super::ssrc_table::{Owner, StreamRole};
 use super::{Core, timers};
-use crate::{Event, WorkerStats};
+use crate::{Event, MemberId, WorkerStats};
 
 /// A member's two halves and its room: the sender, and the room in which its own listener is `sender.listener`.
 pub(super) fn seat<'a>(
@@ -146,6 +148,30 @@ impl Core {
                 role: StreamRole::Audio,
             })
         })
+    }
+
+    /// Whose a datagram claims to be; nothing is proved by that.
+    #[must_use]
+    pub fn claimant(&self, source: SocketAddr, datagram: &[u8]) -> Option<MemberId> {
+        let named = match demux::classify(datagram, LegacyDiscovery::Accepted) {
+            Datagram::Rtp(ssrc) | Datagram::Rtcp(ssrc) => Some(ssrc),
+            Datagram::Discovery | Datagram::LegacyDiscovery => {
+                Request::parse(datagram).ok().map(|request| request.ssrc)
+            }
+            _ => None,
+        };
+        let owner = named
+            .and_then(|ssrc| self.ssrcs.get(&ssrc))
+            .map(|owner| owner.member);
+        let index = owner.or_else(|| self.address_index.get(&source).copied())?;
+        self.members.get(index).map(|member| member.id)
+    }
+
+    /// Where a member is, as far as is known; `None` if there is no such member.
+    #[must_use]
+    pub fn addresses(&self, member: MemberId) -> Option<&[SocketAddr]> {
+        let &index = self.member_index.get(&member)?;
+        self.members.get(index).map(|member| member.bindings.all())
     }
 
     /// Takes note of where a member's packet came from.

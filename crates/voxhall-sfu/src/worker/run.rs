@@ -11,10 +11,11 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, TryRecvError, unbounded};
 use rand::RngCore as _;
 
+use super::outgoing::Outgoing;
 use super::waker::Waker;
 use super::{Instruction, Shared, WorkerHandle};
-use crate::core::{Core, Outbox};
-use crate::socket::{BatchSocket, ReceiveBatch, SendBatch, SendReport};
+use crate::core::{Core, Outbox as _};
+use crate::socket::{BatchSocket, ReceiveBatch, SendReport};
 use crate::stats::SharedStats;
 use crate::thread_clock::ThreadClock;
 use crate::{CoreConfig, Error, Event, WorkerConfig, WorkerFailure};
@@ -104,17 +105,16 @@ impl Life {
 
     fn work(&self, core: &mut Core, events: &impl Fn(Event)) -> io::Result<()> {
         let mut incoming = ReceiveBatch::new(RECEIVE_BATCH);
-        let mut outgoing = Outgoing {
-            socket: &self.socket,
-            batch: SendBatch::new(),
-            report: SendReport::default(),
-        };
-        let mut wakeups = 0;
+        let mut outgoing = Outgoing::new(&self.socket);
+        let (mut wakeups, mut patience) = (0, PATIENCE);
         loop {
             let received = self.socket.receive(&mut incoming)?;
             let now = Instant::now();
             // Before the packets: the command that lets one in was queued before its client could send it.
-            let stop = self.obey(core, now);
+            let stop = self.obey(core, &mut outgoing, now);
+            if outgoing.is_impaired() {
+                outgoing.locate(core, now);
+            }
             let mut sources = Sources::default();
             for (source, datagram) in incoming.datagrams() {
                 if source == self.waker.address() {
@@ -123,31 +123,44 @@ impl Life {
                 if sources.seen_before(source) {
                     outgoing.burst();
                 }
+                if outgoing.is_impaired() && outgoing.holds(core, source, datagram) {
+                    continue;
+                }
                 core.handle_datagram(now, source, datagram, &mut outgoing);
             }
             if core.poll_timeout().is_some_and(|due| due <= now) {
                 core.handle_timeout(now, &mut outgoing);
+            }
+            if outgoing.is_impaired() {
+                outgoing.deliver(core);
             }
             outgoing.flush();
             while let Some(event) = core.poll_event() {
                 events(event);
             }
             wakeups += u64::from(received > 0);
-            self.publish(core, wakeups, &outgoing.report);
+            self.publish(core, wakeups, &outgoing.report());
             if stop {
                 return Ok(());
+            }
+            let wanted = outgoing.patience(PATIENCE);
+            if wanted != patience {
+                self.socket.set_receive_timeout(Some(wanted))?;
+                patience = wanted;
             }
         }
     }
 
     /// Carries out the commands that wait. True if the thread is to end.
-    fn obey(&self, core: &mut Core, now: Instant) -> bool {
+    fn obey(&self, core: &mut Core, outgoing: &mut Outgoing<'_>, now: Instant) -> bool {
         if !self.waker.rearm() {
             return false;
         }
         loop {
             match self.queue.try_recv() {
                 Ok(Instruction::Command(command)) => core.handle_command(now, command),
+                Ok(Instruction::Impair(impairment)) => outgoing.impair(impairment),
+                Ok(Instruction::Crash) => panic!("the worker was told to crash"),
                 Ok(Instruction::Shutdown) | Err(TryRecvError::Disconnected) => return true,
                 Err(TryRecvError::Empty) => return false,
             }
@@ -182,35 +195,6 @@ impl Sources {
         let seen = *word & bit != 0;
         *word |= bit;
         seen
-    }
-}
-
-/// Writes what the core sends straight into the batch for the system.
-struct Outgoing<'a> {
-    socket: &'a BatchSocket,
-    batch: SendBatch,
-    report: SendReport,
-}
-
-impl Outgoing<'_> {
-    fn flush(&mut self) {
-        if !self.batch.is_empty() {
-            self.report += self.socket.send(&mut self.batch);
-        }
-    }
-}
-
-impl Outbox for Outgoing<'_> {
-    #[inline]
-    fn datagram(&mut self, to: SocketAddr, write: impl FnOnce(&mut [u8]) -> Option<usize>) {
-        if self.batch.is_full() {
-            self.flush();
-        }
-        self.batch.push(to, write);
-    }
-
-    fn burst(&mut self) {
-        self.batch.gather();
     }
 }
 
