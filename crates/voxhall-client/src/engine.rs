@@ -4,6 +4,7 @@
 //! While media flow, nothing but these threads runs: no task is woken and no message is sent per packet. Control
 //! changes (a track begins, a connection comes or goes) are handed over in mailboxes.
 
+mod batch;
 mod counters;
 mod feeder;
 mod link;

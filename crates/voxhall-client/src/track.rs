@@ -16,7 +16,7 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 use voxhall_media::source::{AudioFrame, AudioSource};
 
-pub(crate) use player::{Player, Taken};
+pub(crate) use player::{Player, Playhead, Taken};
 #[cfg(feature = "opus-codec")]
 pub(crate) use volume::{Adjustable, Knob};
 
@@ -133,6 +133,15 @@ impl fmt::Debug for TrackHandle {
             .debug_struct("TrackHandle")
             .field("state", &self.state())
             .field("position", &self.position())
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Track {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Track")
+            .field("state", &*self.state.borrow())
             .finish_non_exhaustive()
     }
 }

@@ -62,3 +62,8 @@ counters!(
 pub(crate) fn count(counter: &AtomicU64) {
     counter.fetch_add(1, Ordering::Relaxed);
 }
+
+/// Adds one to a counter that only the calling thread changes: cheaper, since nobody has to be kept out.
+pub(crate) fn count_alone(counter: &AtomicU64) {
+    counter.store(counter.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+}

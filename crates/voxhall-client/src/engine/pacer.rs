@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 
 use super::LinkKey;
+use super::batch::Batch;
 use super::counters::{EngineStatistics, count};
 use super::feeder::join;
 use super::mailbox::Mailbox;
-use super::sender::{MAX_DATAGRAM, Sender, Step};
+use super::sender::{Sender, Step};
 
 /// Connections are spread over the 20 ms of a tick in slots of one millisecond, so that a thousand of them do not send
 /// in one burst.
@@ -95,7 +96,11 @@ struct Schedule {
     slot: u64,
     phases: [Vec<Sender>; PHASES as usize],
     idle: HashMap<LinkKey, Sender>,
-    datagram: Box<[u8; MAX_DATAGRAM]>,
+    batch: Batch,
+    /// Whose the datagrams in `batch` are, as places in the slot that runs.
+    senders: Vec<usize>,
+    /// Places in the slot that runs of those who went idle.
+    went_idle: Vec<usize>,
 }
 
 impl Schedule {
@@ -106,7 +111,9 @@ impl Schedule {
             slot: 0,
             phases: Default::default(),
             idle: HashMap::new(),
-            datagram: Box::new([0; MAX_DATAGRAM]),
+            batch: Batch::new(),
+            senders: Vec::new(),
+            went_idle: Vec::new(),
         }
     }
 
@@ -194,18 +201,32 @@ impl Schedule {
 
     fn run_slot(&mut self) -> u64 {
         let tick = self.slot / PHASES;
-        let phase = &mut self.phases[(self.slot % PHASES) as usize];
-        let looked_at = phase.len() as u64;
-        let mut at = 0;
-        while at < phase.len() {
-            match phase[at].tick(tick, &mut self.datagram) {
-                Step::GoesOn => at += 1,
-                Step::Idle => {
-                    let sender = phase.swap_remove(at);
-                    self.idle.insert(sender.key, sender);
-                }
+        let phase = (self.slot % PHASES) as usize;
+        self.phases[phase].iter().for_each(Sender::touch);
+        for place in 0..self.phases[phase].len() {
+            if self.batch.is_full() {
+                self.send_batch(phase);
             }
+            if self.phases[phase][place].tick(tick, &mut self.batch) == Step::Idle {
+                self.went_idle.push(place);
+            }
+            self.senders.resize(self.batch.len(), place);
+        }
+        self.send_batch(phase);
+        let looked_at = self.phases[phase].len() as u64;
+        // From the last one on, so that the places of the others stay true.
+        while let Some(place) = self.went_idle.pop() {
+            let sender = self.phases[phase].swap_remove(place);
+            self.idle.insert(sender.key, sender);
         }
         looked_at
+    }
+
+    fn send_batch(&mut self, phase: usize) {
+        for (datagram, place) in self.batch.iter().zip(&self.senders) {
+            self.phases[phase][*place].send(datagram);
+        }
+        self.batch.clear();
+        self.senders.clear();
     }
 }

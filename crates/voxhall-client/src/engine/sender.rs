@@ -1,3 +1,4 @@
+use std::hint::black_box;
 use std::sync::Arc;
 
 use mio::net::UdpSocket;
@@ -7,23 +8,21 @@ use voxhall_transport::rtp::RtpHeader;
 use voxhall_transport::silence::{OPUS_SILENCE, SILENCE_FRAMES};
 use voxhall_transport::{PacketKind, PayloadType, Sealer, SequenceNumber};
 
-use super::counters::{LinkCounters, count};
+use super::batch::Batch;
+use super::counters::{LinkCounters, count_alone};
 use super::{LinkEvents, LinkKey};
-use crate::track::{Player, Taken};
+use crate::track::{Player, Playhead, Taken};
 
 /// Samples per channel of one tick.
 const TICK: u64 = FRAME_SAMPLES as u64;
 
-/// Longest datagram that is built: well above what leaves room for tag and nonce in 1200 bytes of payload.
-pub(super) const MAX_DATAGRAM: usize = 1500;
-
-/// The sending half of one connection. The pacing thread owns it; nothing in it is shared but the player.
+/// The sending half of one connection. The pacing thread owns it; nothing in it is shared but what plays.
 #[derive(Debug)]
 pub(super) struct Sender {
     pub(super) key: LinkKey,
     socket: Arc<UdpSocket>,
     sealer: Sealer,
-    player: Arc<Player>,
+    playhead: Playhead,
     counters: Arc<LinkCounters>,
     events: Arc<LinkEvents>,
     ssrc: Ssrc,
@@ -64,7 +63,7 @@ impl Sender {
             key: parts.key,
             socket: parts.socket,
             sealer: parts.sealer,
-            player: parts.player,
+            playhead: Playhead::new(parts.player),
             counters: parts.counters,
             events: parts.events,
             ssrc: parts.ssrc,
@@ -75,8 +74,14 @@ impl Sender {
         }
     }
 
-    /// Sends what is due at `tick`, the number of 20 ms steps on the engine's clock.
-    pub(super) fn tick(&mut self, tick: u64, datagram: &mut [u8; MAX_DATAGRAM]) -> Step {
+    /// Has the memory that the next tick needs brought near, without waiting for it.
+    pub(super) fn touch(&self) {
+        self.playhead.touch();
+        black_box(Arc::strong_count(&self.socket));
+    }
+
+    /// Seals what is due at `tick`, the number of 20 ms steps on the engine's clock, into `batch`.
+    pub(super) fn tick(&mut self, tick: u64, batch: &mut Batch) -> Step {
         let clock = tick * TICK;
         if self.next > clock {
             // The last packet was longer than a tick.
@@ -87,34 +92,34 @@ impl Sender {
             self.next = clock;
         }
         while self.next <= clock {
-            match self.player.take() {
+            match self.playhead.take() {
                 Taken::Frame(frame) => {
                     self.tail = SILENCE_FRAMES;
-                    self.send(frame.packet(), frame.samples(), datagram);
+                    self.seal(frame.packet(), frame.samples(), batch);
                 }
                 Taken::NotReady => {
-                    self.silence(datagram);
+                    self.silence(batch);
                     return Step::GoesOn;
                 }
                 Taken::Idle if self.tail == 0 => {
                     self.events.went_idle();
                     return Step::Idle;
                 }
-                Taken::Idle => self.silence(datagram),
+                Taken::Idle => self.silence(batch),
             }
         }
         Step::GoesOn
     }
 
     /// One silence frame, if the last talk spurt is not closed by enough of them yet.
-    fn silence(&mut self, datagram: &mut [u8; MAX_DATAGRAM]) {
+    fn silence(&mut self, batch: &mut Batch) {
         if self.tail > 0 {
             self.tail -= 1;
-            self.send(&OPUS_SILENCE, FRAME_SAMPLES as u32, datagram);
+            self.seal(&OPUS_SILENCE, FRAME_SAMPLES as u32, batch);
         }
     }
 
-    fn send(&mut self, payload: &[u8], samples: u32, datagram: &mut [u8; MAX_DATAGRAM]) {
+    fn seal(&mut self, payload: &[u8], samples: u32, batch: &mut Batch) {
         let header = RtpHeader {
             marker: false,
             payload_type: PayloadType::OPUS,
@@ -124,18 +129,22 @@ impl Sender {
             ssrc: self.ssrc,
         };
         self.next += u64::from(samples);
-        let sealed = self
-            .sealer
-            .seal_parts(PacketKind::Rtp, &header.to_bytes(false), payload, datagram);
-        let length = match sealed {
-            Ok(length) => length,
-            Err(voxhall_transport::Error::NoncesExhausted) => return self.events.key_exhausted(),
-            Err(_) => return count(&self.counters.frames_too_long),
-        };
-        self.sequence = SequenceNumber(self.sequence.0.wrapping_add(1));
-        match self.socket.send(&datagram[..length]) {
-            Ok(_) => count(&self.counters.packets_sent),
-            Err(_) => count(&self.counters.packets_unsent),
+        let sealed = batch.push(|datagram| {
+            self.sealer
+                .seal_parts(PacketKind::Rtp, &header.to_bytes(false), payload, datagram)
+        });
+        match sealed {
+            Ok(()) => self.sequence = self.sequence.next(),
+            Err(voxhall_transport::Error::NoncesExhausted) => self.events.key_exhausted(),
+            Err(_) => count_alone(&self.counters.frames_too_long),
+        }
+    }
+
+    /// Sends what [`Self::tick`] has sealed.
+    pub(super) fn send(&self, datagram: &[u8]) {
+        match self.socket.send(datagram) {
+            Ok(_) => count_alone(&self.counters.packets_sent),
+            Err(_) => count_alone(&self.counters.packets_unsent),
         }
     }
 }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
+use voxhall_media::source::Clip;
 use voxhall_protocol::voice::Ssrc;
 use voxhall_transport::{
     Cipher, PacketKind, PayloadType, RtpPacket, Sealer, SequenceNumber, demux, rtp::RtpHeader,
@@ -16,6 +17,10 @@ use super::statistics::percentile;
 
 /// Ticks of the RTP clock in a 20 ms frame.
 const FRAME_TICKS: u32 = 960;
+
+/// The client spreads its connections over the 20 ms of a frame in as many slots.
+const SLOTS: usize = 20;
+const SLOT: Duration = Duration::from_millis(1);
 
 /// Where a speaker sends, and as which source.
 pub type Target = (SocketAddr, Ssrc);
@@ -46,6 +51,14 @@ impl Speaker {
             .split_first_chunk_mut()
             .context("the payload holds a time stamp")?;
         *stamp = u64::try_from(sent.as_nanos()).unwrap_or(u64::MAX).to_be_bytes();
+        let mut datagram = [0; 1500];
+        let length = self.seal(ssrc, payload, &mut datagram)?;
+        self.socket.send_to(&datagram[..length], target)?;
+        Ok(())
+    }
+
+    /// The next packet, in `datagram`; returns its length.
+    fn seal(&mut self, ssrc: Ssrc, payload: &[u8], datagram: &mut [u8]) -> Result<usize> {
         let header = RtpHeader {
             marker: false,
             payload_type: PayloadType::OPUS,
@@ -53,14 +66,11 @@ impl Speaker {
             timestamp: self.timestamp,
             ssrc,
         };
-        let mut datagram = [0; 1500];
-        let length =
-            self.sealer
-                .seal_parts(PacketKind::Rtp, &header.to_bytes(false), payload, &mut datagram)?;
-        self.socket.send_to(&datagram[..length], target)?;
         self.sequence = self.sequence.next();
         self.timestamp = self.timestamp.wrapping_add(FRAME_TICKS);
-        Ok(())
+        Ok(self
+            .sealer
+            .seal_parts(PacketKind::Rtp, &header.to_bytes(false), payload, datagram)?)
     }
 }
 
@@ -89,6 +99,37 @@ pub fn speak(speakers: &mut [Speaker], targets: &[Target], pace: Pace, epoch: In
         speakers[speaker].speak(targets[speaker], epoch.elapsed(), &mut payload)?;
     }
     Ok(count)
+}
+
+/// The floor of `bench play`: the same packets from as many connected sockets at the same pace, sealed and sent by one
+/// loop and nothing else. Blocks until `until`; returns how many packets were sent.
+pub fn play(members: &[LoadMember], clip: &Clip, until: Instant) -> Result<u64> {
+    let mut speakers = members
+        .iter()
+        .map(|member| {
+            member.socket.connect(member.media)?;
+            Ok((Speaker::new(member)?, member.ssrc))
+        })
+        .collect::<Result<Vec<_>>>()?;
+    let per_slot = speakers.len().div_ceil(SLOTS).max(1);
+    let (begin, mut slots, mut sent) = (Instant::now(), 0, 0);
+    let mut datagram = [0; 1500];
+    for frame in clip.frames().iter().cycle() {
+        for speakers in speakers.chunks_mut(per_slot) {
+            for (speaker, ssrc) in speakers {
+                let length = speaker.seal(*ssrc, frame.packet(), &mut datagram)?;
+                speaker.socket.send(&datagram[..length])?;
+                sent += 1;
+            }
+            slots += 1;
+            let due = begin + SLOT * slots;
+            std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        }
+        if Instant::now() >= until {
+            break;
+        }
+    }
+    Ok(sent)
 }
 
 /// What all listeners together have heard.

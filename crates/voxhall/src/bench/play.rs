@@ -9,11 +9,13 @@ use tokio::task::JoinSet;
 use voxhall_client::{ConnectionConfig, ConnectionInfo, MediaEngine, Room, Trust, VoiceConnection};
 use voxhall_media::source::Clip;
 use voxhall_protocol::ids::GuildId;
+use voxhall_protocol::voice::EncryptionMode;
 
+use super::member::LoadMember;
 use super::process::Usage;
 use super::report::Report;
 use super::world::Member;
-use super::{music, node};
+use super::{load, music, node};
 
 /// Handshakes under way at once.
 const HANDSHAKES: usize = 16;
@@ -41,6 +43,9 @@ struct Outcome {
     seconds: f64,
     /// CPU time of the whole process per connection and 20 ms tick.
     us_per_tick: f64,
+    /// The same for a bare loop that seals and sends the same packets over as many sockets.
+    floor_us_per_tick: f64,
+    ratio: f64,
     /// Memory of the process's own per connection, TLS and both sockets included.
     bytes_per_connection: u64,
     threads: usize,
@@ -57,6 +62,10 @@ impl Report for Outcome {
                 format!("{:.2} µs", self.us_per_tick),
             ),
             (
+                "floor of the same run",
+                format!("{:.2} µs, ratio {:.2}", self.floor_us_per_tick, self.ratio),
+            ),
+            (
                 "memory per connection",
                 format!("{:.1} KiB", self.bytes_per_connection as f64 / 1024.0),
             ),
@@ -71,7 +80,8 @@ impl Args {
     pub async fn run(&self, state: PathBuf) -> Result<impl Report + use<>> {
         ensure!(self.connections > 0 && self.seconds > 0, "nothing to measure");
         let server = node::Args {
-            rooms: self.connections,
+            // The second half is for the floor.
+            rooms: 2 * self.connections,
             members: 1,
             workers: 1,
             state,
@@ -93,14 +103,36 @@ impl Args {
         let sent = packets_sent(&connections) - sent_before;
 
         let ticks = elapsed * TICKS_PER_SECOND * f64::from(self.connections);
+        let us_per_tick = end.cpu.saturating_sub(start.cpu).as_secs_f64() * 1e6 / ticks;
+        drop(connections);
+        let floor_us_per_tick = self.floor(&address.voice, &clip).await?;
         Ok(Outcome {
             connections: self.connections,
             seconds: elapsed,
-            us_per_tick: end.cpu.saturating_sub(start.cpu).as_secs_f64() * 1e6 / ticks,
+            us_per_tick,
+            floor_us_per_tick,
+            ratio: us_per_tick / floor_us_per_tick,
             bytes_per_connection: memory / u64::from(self.connections),
             threads: end.threads,
             sent: sent as f64 / ticks,
         })
+    }
+}
+
+impl Args {
+    /// CPU time in µs per connection and tick of a loop that only seals and sends.
+    async fn floor(&self, voice: &str, clip: &Clip) -> Result<f64> {
+        let mut members = Vec::new();
+        for member in Member::all(2 * self.connections, 1).skip(self.connections as usize) {
+            members.push(LoadMember::join(voice, member, EncryptionMode::AeadAes256GcmRtpsize, None).await?);
+        }
+        let (clip, seconds) = (clip.clone(), self.seconds.into());
+        let floor = tokio::task::spawn_blocking(move || -> Result<f64> {
+            let before = Usage::own_thread()?;
+            let sent = load::play(&members, &clip, Instant::now() + Duration::from_secs(seconds))?;
+            Ok((Usage::own_thread()? - before).as_secs_f64() * 1e6 / sent as f64)
+        });
+        floor.await?
     }
 }
 

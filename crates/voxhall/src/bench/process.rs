@@ -88,8 +88,7 @@ impl Usage {
             let Ok(text) = std::fs::read_to_string(task?.path().join("schedstat")) else {
                 continue;
             };
-            let on_core = text.split(' ').next().and_then(|field| field.parse().ok());
-            cpu += Duration::from_nanos(on_core.context("schedstat begins with nanoseconds")?);
+            cpu += on_core(&text)?;
             threads += 1;
         }
         Ok(Self {
@@ -99,10 +98,24 @@ impl Usage {
         })
     }
 
+    /// Time that the calling thread spent on a core, kernel work included.
+    pub fn own_thread() -> Result<Duration> {
+        let path = "/proc/thread-self/schedstat";
+        on_core(&std::fs::read_to_string(path).with_context(|| format!("cannot read {path}"))?)
+    }
+
     /// The counters of this process.
     pub fn own() -> Result<Self> {
         Self::of(std::process::id())
     }
+}
+
+/// The first field of a `schedstat` file.
+fn on_core(schedstat: &str) -> Result<Duration> {
+    let nanoseconds = schedstat.split(' ').next().and_then(|field| field.parse().ok());
+    Ok(Duration::from_nanos(
+        nanoseconds.context("schedstat begins with nanoseconds")?,
+    ))
 }
 
 fn own_memory(process: u32) -> Result<u64> {
