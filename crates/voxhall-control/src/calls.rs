@@ -1,6 +1,6 @@
 //! Calls: who is in which room, and what follows from it.
 //!
-//! [`rules`], [`seats`] and [`moderation`] decide, [`Calls`] carries out: one decision of this process at a time, on a view that
+//! [`rules`], [`seats`], [`moderation`] and [`upheaval`] decide, [`Calls`] carries out: one decision of this process at a time, on a view that
 //! has caught up with the last one. [`reaction`] turns what the switchboard reports back into events.
 
 pub(crate) mod moderation;
@@ -10,6 +10,7 @@ pub(crate) mod reaction;
 pub(crate) mod rules;
 mod seats;
 pub(crate) mod timers;
+mod upheaval;
 pub(crate) mod view;
 
 use std::collections::HashMap;

@@ -33,6 +33,8 @@ pub(crate) struct Core {
     pub(crate) draining: watch::Sender<bool>,
     /// Held while an unknown token becomes a bot, so that it becomes one bot and not two.
     adopting: tokio::sync::Mutex<()>,
+    /// Held from the decision about a guild until everybody was told, so that changes are told in their order.
+    pub(crate) changing_guilds: tokio::sync::Mutex<()>,
 }
 
 impl Control {
@@ -55,6 +57,7 @@ impl Control {
             identifies: IdentifyGate::default(),
             draining: watch::Sender::new(false),
             adopting: tokio::sync::Mutex::default(),
+            changing_guilds: tokio::sync::Mutex::default(),
         });
         core.take_snapshot(&mut changes).await;
         let (repairs, broken) = mpsc::unbounded_channel();
@@ -153,6 +156,7 @@ impl Core {
                     .act(|facts| facts.still_unconnected(*channel, *user))
                     .await
             }
+            Timer::TimeOut(guild, _) => self.look_at_rooms(*guild).await,
             Timer::Resume(session) => {
                 // A resume takes the timer back, but may come while it is being taken out.
                 if self.hub.session(session).is_some_and(|cell| !cell.is_attached()) {

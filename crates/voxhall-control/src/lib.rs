@@ -16,6 +16,7 @@ mod control;
 mod directory;
 mod error;
 mod gateway;
+mod guilds;
 mod permissions;
 mod render;
 mod rest;

@@ -46,6 +46,14 @@ pub(crate) fn channel_permissions(guild: &Guild, channel: &Channel, member: &Mem
     }
 }
 
+/// What a time-out leaves of what a member may do. Administrators cannot be timed out.
+pub(crate) fn left_by_time_out(granted: Permissions) -> Permissions {
+    if granted.contains(Permissions::ADMINISTRATOR) {
+        return granted;
+    }
+    granted.intersection(Permissions::VIEW_CHANNEL | Permissions::READ_MESSAGE_HISTORY)
+}
+
 /// @everyone's overwrite, then all role overwrites together, then the member's own; each takes, then gives.
 fn with_overwrites(base: Permissions, guild: &Guild, channel: &Channel, member: &Member) -> Permissions {
     let everyone = RoleId(guild.id.0);

@@ -103,6 +103,9 @@ pub(crate) fn channel(channel: &Channel) -> model::Channel {
             Nullable::Absent
         },
         video_quality_mode: voice.then_some(u8::try_from(channel.video_quality_mode).unwrap_or(1)),
+        topic: channel.topic.clone().into(),
+        nsfw: Some(channel.nsfw),
+        rate_limit_per_user: Some(channel.rate_limit_per_user),
         ..blank
     }
 }
@@ -165,12 +168,6 @@ pub(crate) fn guild(
     others: OtherMembers,
 ) -> model::Guild {
     let joined_at = guild.members.get(&viewer).map_or(0, |member| member.joined_at_ms);
-    let blank = model::Guild::new(
-        guild.id,
-        guild.name.clone(),
-        guild.owner_id,
-        Timestamp::from_unix_ms(joined_at),
-    );
     let visible: Vec<&Channel> = visible_channels(world, guild, viewer).collect();
     let states: Vec<&VoiceRecord> = visible.iter().flat_map(|channel| view.room(channel.id)).collect();
     let mut needed: BTreeSet<UserId> = states.iter().map(|record| record.user_id).collect();
@@ -189,14 +186,33 @@ pub(crate) fn guild(
     let members = needed.iter().filter_map(|user| guild.members.get(user));
     let members: Vec<model::Member> = members.filter_map(|it| member(world, it)).collect();
     model::Guild {
+        joined_at: Some(Timestamp::from_unix_ms(joined_at)),
         large: members.len() < guild.members.len(),
         member_count: guild.members.len() as u64,
-        roles: guild.roles.values().map(role).collect(),
         members,
         channels: visible.into_iter().map(channel).collect(),
         voice_states: states.into_iter().map(inner_voice_state).collect(),
-        ..blank
+        ..guild_profile(guild).0
     }
+}
+
+/// A guild without what is in it, but its roles.
+pub(crate) fn guild_profile(guild: &Guild) -> model::GuildProfile {
+    let settings = &guild.settings;
+    let created_at = Timestamp::from_unix_ms(guild.id.created_at_ms());
+    model::GuildProfile(model::Guild {
+        description: settings.description.clone(),
+        afk_channel_id: settings.afk_channel_id,
+        afk_timeout: settings.afk_timeout,
+        system_channel_id: settings.system_channel_id,
+        system_channel_flags: settings.system_channel_flags,
+        verification_level: settings.verification_level,
+        default_message_notifications: settings.default_message_notifications,
+        explicit_content_filter: settings.explicit_content_filter,
+        preferred_locale: settings.preferred_locale.clone(),
+        roles: guild.roles.values().map(role).collect(),
+        ..model::Guild::new(guild.id, guild.name.clone(), guild.owner_id, created_at)
+    })
 }
 
 /// The channels of a guild that an account may view.

@@ -13,16 +13,25 @@
 //! A module whose `api()` is still a `Router` is taken in by `.undocumented(module::api())` until it is turned over.
 
 mod admin;
+mod authority;
+mod bans;
 mod caller;
+mod channel_draft;
 mod channels;
 mod effects;
+mod form;
 mod gateway;
+mod guild_channels;
 mod guilds;
+mod member_edit;
 mod members;
 mod openapi;
 mod operation;
+mod overwrites;
 mod private_calls;
+mod reason;
 mod reply;
+mod roles;
 mod route;
 mod schemas;
 mod users;
@@ -50,7 +59,11 @@ fn api() -> Routes {
         .merge(gateway::api())
         .merge(users::api())
         .merge(guilds::api())
+        .merge(guild_channels::api())
+        .merge(roles::api())
         .merge(members::api())
+        .merge(bans::api())
+        .merge(overwrites::api())
         .merge(voice_states::api())
         .merge(channels::api())
         .merge(effects::api())

@@ -1,10 +1,16 @@
 //! The bodies of the REST requests that voice and calls need (gateway protocol, sections 6.4 and 9).
 
+mod guilds;
+mod members;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use guilds::{Ban, BulkBan, BulkBanned, ChannelDraft, ChannelPosition, GuildDraft, PutBan, PutOverwrite};
+pub use members::{PatchMember, RoleDraft, RolePosition};
+
 use crate::ids::{ApplicationId, ChannelId, UserId};
-use crate::model::{PermissionOverwrite, Timestamp, User};
+use crate::model::{Timestamp, User};
 use crate::naming::open_numbers;
 use crate::{Extra, Nullable, scalar};
 
@@ -22,6 +28,10 @@ open_numbers! {
         UnknownGuild = 10004 => "unknown guild",
         /// Not a member of the guild.
         UnknownMember = 10007 => "unknown member",
+        /// The channel has no such overwrite.
+        UnknownOverwrite = 10009 => "unknown permission overwrite",
+        /// Not banned.
+        UnknownBan = 10026 => "unknown ban",
         /// No such message.
         UnknownMessage = 10008 => "unknown message",
         /// No such role.
@@ -34,6 +44,12 @@ open_numbers! {
         BotsNotAllowed = 20001 => "bots cannot use this endpoint",
         /// Too many requests on this resource.
         RateLimited = 20028 => "rate limited",
+        /// In as many guilds as one account may be.
+        TooManyGuilds = 30001 => "maximum number of guilds reached",
+        /// As many roles as a guild may have.
+        TooManyRoles = 30005 => "maximum number of guild roles reached",
+        /// As many channels as a guild may have.
+        TooManyChannels = 30013 => "maximum number of guild channels reached",
         /// The target is in no room.
         NotConnectedToVoice = 40032 => "target user is not connected to voice",
         /// Not to be seen.
@@ -42,12 +58,18 @@ open_numbers! {
         WrongChannelKind = 50024 => "cannot execute action on this channel type",
         /// Not permitted.
         MissingPermissions = 50013 => "missing permissions",
+        /// A role that cannot be dealt with like this: everybody's own, or one that an application owns.
+        InvalidRole = 50028 => "invalid role",
         /// The body has wrong fields; `errors` says which.
         InvalidFormBody = 50035 => "invalid form body",
+        /// Owners cannot leave, they delete or hand over.
+        InvalidGuild = 50055 => "invalid guild",
         /// The body is not JSON.
         InvalidJson = 50109 => "the request body contains invalid JSON",
         /// Muted, deafened or suppressed, so no effects.
         CannotSendEffects = 50167 => "cannot send voice effects while muted, deafened or suppressed",
+        /// Nobody of those who were named could be banned.
+        CannotBanUsers = 500_000 => "failed to ban users",
     }
 }
 
@@ -212,63 +234,6 @@ pub struct StopRinging {
     /// Whom to ring no more; null or absent is oneself: declining.
     #[serde(default, skip_serializing_if = "Nullable::is_absent")]
     pub recipients: Nullable<Vec<UserId>>,
-    /// Fields unknown here.
-    #[serde(flatten)]
-    pub extra: Extra,
-}
-
-/// `PATCH /guilds/{g}/members/{u}`, as far as voice goes.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct PatchMember {
-    /// Mutes or unmutes.
-    #[serde(default, skip_serializing_if = "Nullable::is_absent")]
-    pub mute: Nullable<bool>,
-    /// Deafens or undeafens.
-    #[serde(default, skip_serializing_if = "Nullable::is_absent")]
-    pub deaf: Nullable<bool>,
-    /// Moves; null disconnects.
-    #[serde(default, skip_serializing_if = "Nullable::is_absent")]
-    pub channel_id: Nullable<ChannelId>,
-    /// Fields unknown here.
-    #[serde(flatten)]
-    pub extra: Extra,
-}
-
-/// `PATCH /channels/{c}`, as far as voice goes.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct PatchChannel {
-    /// Renames.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-    /// Bit/s.
-    #[serde(
-        default,
-        deserialize_with = "scalar::optional_whole",
-        skip_serializing_if = "Option::is_none"
-    )]
-    pub bitrate: Option<u32>,
-    /// How many may be in it; 0 is no limit.
-    #[serde(
-        default,
-        deserialize_with = "scalar::optional_whole",
-        skip_serializing_if = "Option::is_none"
-    )]
-    pub user_limit: Option<u32>,
-    /// Region; null picks one.
-    #[serde(default, skip_serializing_if = "Nullable::is_absent")]
-    pub rtc_region: Nullable<String>,
-    /// 1 automatic, 2 full.
-    #[serde(
-        default,
-        deserialize_with = "scalar::optional_whole",
-        skip_serializing_if = "Option::is_none"
-    )]
-    pub video_quality_mode: Option<u8>,
-    /// Permissions that differ here, replacing all.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub permission_overwrites: Option<Vec<PermissionOverwrite>>,
     /// Fields unknown here.
     #[serde(flatten)]
     pub extra: Extra,

@@ -2,7 +2,6 @@
 
 use voxhall_live::{CallRecord, LinkState, NodeId, TicketEnd, TicketRecord, VoiceRecord, key};
 use voxhall_protocol::ids::{ChannelId, UserId};
-use voxhall_protocol::model::Permissions;
 
 use super::placement::{self, Wish};
 use super::plan::{Plan, Step};
@@ -240,7 +239,7 @@ impl Facts<'_> {
         Some(plan)
     }
 
-    fn put_voice(self, plan: &mut Plan, before: &VoiceRecord, after: &VoiceRecord) -> Option<()> {
+    pub(super) fn put_voice(self, plan: &mut Plan, before: &VoiceRecord, after: &VoiceRecord) -> Option<()> {
         let channel = after.channel_id?;
         if before != after {
             plan.put(self.view, voice_key(self.key_of(after)), after);
@@ -300,32 +299,6 @@ impl Facts<'_> {
         }
         let mut plan = Plan::new();
         self.leave(&mut plan, last, TicketEnd::CallTerminated);
-        Some(plan)
-    }
-
-    /// Permissions have changed for somebody in a room: who lost sight of it leaves, who may no longer speak is
-    /// suppressed, and who may again is not.
-    pub(crate) fn permissions_changed(self, record: &VoiceRecord) -> Option<Plan> {
-        let channel = record.channel_id?;
-        self.world.guild_channel(channel)?;
-        let mut plan = Plan::new();
-        if self
-            .world
-            .permissions(channel, record.user_id)
-            .contains(Permissions::VIEW_CHANNEL)
-        {
-            let suppress = self.suppression_after_change(record, channel);
-            self.put_voice(
-                &mut plan,
-                record,
-                &VoiceRecord {
-                    suppress,
-                    ..record.clone()
-                },
-            )?;
-        } else {
-            self.leave(&mut plan, record, TicketEnd::Disconnected);
-        }
         Some(plan)
     }
 }

@@ -20,6 +20,10 @@ pub(crate) enum Audience {
     User(UserId),
     /// The sessions of everybody in a guild.
     Guild(GuildId),
+    /// The sessions of everybody in a guild but one account.
+    GuildExcept(GuildId, UserId),
+    /// The sessions of some accounts that hold a guild, whether or not they are still members.
+    Members(GuildId, Vec<UserId>),
     /// The sessions of everybody who may view a channel.
     Viewers(ChannelId),
     /// Those who may view a channel, and whatever they subscribe to the sessions of one account.

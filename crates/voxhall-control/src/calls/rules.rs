@@ -155,7 +155,7 @@ impl<'a> Facts<'a> {
             }
             Home::Guild(home) => {
                 let (_, record) = self.world.guild_channel(channel)?;
-                let permissions = self.world.permissions(channel, actor.user);
+                let permissions = self.granted(channel, actor.user);
                 let may = guild == Some(home)
                     && record.kind.is_voice()
                     && permissions.contains(Permissions::VIEW_CHANNEL);
@@ -179,24 +179,24 @@ impl<'a> Facts<'a> {
         };
         let full =
             channel.user_limit != 0 && self.view.room_size(room.channel) >= channel.user_limit as usize;
-        let timed_out = guild
-            .members
-            .get(&user)
-            .is_some_and(|member| self.timed_out(member.timed_out_until_ms));
+        let member = guild.members.get(&user);
+        if member.is_some_and(|member| member.is_timed_out(self.fresh.now_ms))
+            && !room.permissions.contains(Permissions::ADMINISTRATOR)
+        {
+            return Err(Refusal::TimedOut);
+        }
         if !room.permissions.contains(Permissions::CONNECT) {
             return Err(Refusal::NoConnect);
         }
         if full && !room.permissions.contains(Permissions::MOVE_MEMBERS) {
             return Err(Refusal::Full);
         }
-        if timed_out && !room.permissions.contains(Permissions::ADMINISTRATOR) {
-            return Err(Refusal::TimedOut);
-        }
         Ok(())
     }
 
-    fn timed_out(self, until_ms: Option<u64>) -> bool {
-        until_ms.is_some_and(|until| until > self.fresh.now_ms)
+    /// What somebody may do in a guild's channel at this moment.
+    pub(super) fn granted(self, channel: ChannelId, user: UserId) -> Permissions {
+        self.world.permissions_at(channel, user, self.fresh.now_ms)
     }
 
     fn camera_fits(self, room: &Room<'_>) -> bool {
@@ -251,27 +251,30 @@ impl<'a> Facts<'a> {
 
     /// Whether somebody who enters may not speak: no SPEAK, timed out, or audience of a stage.
     pub(super) fn suppressed(self, channel: ChannelId, user: UserId) -> bool {
-        let Some((guild, record)) = self.world.guild_channel(channel) else {
+        let Some((_, record)) = self.world.guild_channel(channel) else {
             return false;
         };
-        let permissions = self.world.permissions(channel, user);
-        let timed_out = guild
-            .members
-            .get(&user)
-            .is_some_and(|it| self.timed_out(it.timed_out_until_ms));
         let needed = if record.kind == ChannelKind::GuildStage {
             Permissions::MANAGE_CHANNELS | Permissions::MUTE_MEMBERS | Permissions::MOVE_MEMBERS
         } else {
             Permissions::SPEAK
         };
-        !permissions.contains(needed) || timed_out && !permissions.contains(Permissions::ADMINISTRATOR)
+        !self.granted(channel, user).contains(needed)
     }
 
     /// Whether somebody who is in a room may still not speak, now that permissions have changed. Whoever was made a
-    /// speaker in a stage stays one.
+    /// speaker in a stage stays one, unless it is timed out.
     pub(super) fn suppression_after_change(self, record: &VoiceRecord, channel: ChannelId) -> bool {
         if self.is_stage(channel) {
-            record.suppress
+            let member = self
+                .world
+                .guild_channel(channel)
+                .and_then(|(guild, _)| guild.members.get(&record.user_id));
+            let timed_out = member.is_some_and(|member| member.is_timed_out(self.fresh.now_ms));
+            let exempt = self
+                .granted(channel, record.user_id)
+                .contains(Permissions::ADMINISTRATOR);
+            record.suppress || timed_out && !exempt
         } else {
             self.suppressed(channel, record.user_id)
         }

@@ -1,5 +1,7 @@
 //! Into rooms and out of them: the writes of a join, a move and a leave, in the order of the events.
 
+use std::collections::HashSet;
+
 use voxhall_live::{CallRecord, MediaPermissions, PrivateCall, TicketEnd, TicketRecord, VoiceRecord, key};
 use voxhall_protocol::ids::{ChannelId, UserId};
 use voxhall_protocol::model::Permissions;
@@ -26,7 +28,7 @@ impl Facts<'_> {
             // The node lets the client a second to close the old voice socket by itself: closing it first confuses some
             // (gateway-and-calls, section 4.5).
             self.end_tickets(plan, current, TicketEnd::Disconnected);
-            self.end_call_if_empty(plan, current);
+            self.end_call_if_empty(plan, current.channel_id, &[current]);
         } else {
             // Nothing may be written if the new room cannot take the member, so that is found out first.
             self.place(room, preferred)?;
@@ -179,7 +181,7 @@ impl Facts<'_> {
     /// What somebody with this voice state may do with media.
     pub(super) fn media_permissions(self, record: &VoiceRecord) -> MediaPermissions {
         let granted = match (record.guild_id, record.channel_id) {
-            (Some(_), Some(channel)) => self.world.permissions(channel, record.user_id),
+            (Some(_), Some(channel)) => self.granted(channel, record.user_id),
             _ => Permissions::ALL,
         };
         MediaPermissions {
@@ -200,18 +202,32 @@ impl Facts<'_> {
 
     /// Out of a room and out of voice.
     pub(super) fn leave(self, plan: &mut Plan, record: &VoiceRecord, why: TicketEnd) {
-        let key = voice_key(self.key_of(record));
-        self.tell_left(plan, record);
-        plan.delete(self.view, key);
-        self.end_tickets(plan, record, why);
-        self.end_call_if_empty(plan, record);
+        if let Some(room) = record.channel_id {
+            self.leave_together(plan, room, &[(record, why)]);
+        }
+    }
+
+    /// Several leave one room at once, each for its own reason; if they were all, the call ends.
+    pub(super) fn leave_together(
+        self,
+        plan: &mut Plan,
+        room: ChannelId,
+        leaving: &[(&VoiceRecord, TicketEnd)],
+    ) {
+        for (record, why) in leaving {
+            self.tell_left(plan, record);
+            plan.delete(self.view, voice_key(self.key_of(record)));
+            self.end_tickets(plan, record, *why);
+        }
+        let left: Vec<&VoiceRecord> = leaving.iter().map(|(record, _)| *record).collect();
+        self.end_call_if_empty(plan, Some(room), &left);
     }
 
     /// Out of a room, with the voice state about to be written anew for another one.
     fn leave_open(self, plan: &mut Plan, record: &VoiceRecord) {
         self.tell_left(plan, record);
         self.end_tickets(plan, record, TicketEnd::Disconnected);
-        self.end_call_if_empty(plan, record);
+        self.end_call_if_empty(plan, record.channel_id, &[record]);
     }
 
     fn tell_left(self, plan: &mut Plan, record: &VoiceRecord) {
@@ -248,18 +264,20 @@ impl Facts<'_> {
         }
     }
 
-    /// Ends a room's call when the owner of `leaving` was the last one in it, or begins to count how long the one who
-    /// stays behind is alone.
-    fn end_call_if_empty(self, plan: &mut Plan, leaving: &VoiceRecord) {
-        let Some(channel) = leaving.channel_id else { return };
+    /// Ends a room's call when those who leave were the last ones in it, or begins to count how long the one who stays
+    /// behind is alone.
+    fn end_call_if_empty(self, plan: &mut Plan, room: Option<ChannelId>, leaving: &[&VoiceRecord]) {
+        let Some(channel) = room.filter(|_| !leaving.is_empty()) else {
+            return;
+        };
         let Some(call) = self.view.call(channel) else {
             return;
         };
-        let left = self.key_of(leaving);
+        let left: HashSet<VoiceKey> = leaving.iter().map(|record| self.key_of(record)).collect();
         let staying = self
             .view
             .room(channel)
-            .filter(|record| self.key_of(record) != left)
+            .filter(|record| !left.contains(&self.key_of(record)))
             .count();
         match staying {
             0 => self.end_call(plan, call),

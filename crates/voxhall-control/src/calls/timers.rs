@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Instant;
 
-use voxhall_protocol::ids::{ChannelId, UserId};
+use voxhall_protocol::ids::{ChannelId, GuildId, UserId};
 
 /// Something that happens when its time comes, unless it is taken back or set anew.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -14,6 +14,8 @@ pub(crate) enum Timer {
     Waiting(ChannelId),
     /// Somebody repeated op 4 while its voice connection may have been on its way.
     Unconnected(ChannelId, UserId),
+    /// A member's time-out ends.
+    TimeOut(GuildId, UserId),
     /// A session without a socket was not resumed in time.
     Resume(String),
 }

@@ -42,6 +42,38 @@ pub(crate) enum GuildWrite {
     RemoveBan(UserId),
 }
 
+impl GuildWrite {
+    /// What it does, for the log.
+    pub(crate) const fn name(&self) -> &'static str {
+        match self {
+            Self::Head { .. } => "guild set",
+            Self::Delete => "guild deleted",
+            Self::PutRole(_) => "role set",
+            Self::DeleteRole(_) => "role deleted",
+            Self::PutChannel(_) => "channel set",
+            Self::DeleteChannel(_) => "channel deleted",
+            Self::PutMember(_) => "member set",
+            Self::RemoveMember(_) => "member removed",
+            Self::PutBan(_) => "account banned",
+            Self::RemoveBan(_) => "ban lifted",
+        }
+    }
+
+    /// The id of what it is about, if that is not the guild itself.
+    pub(crate) fn subject(&self) -> Option<u64> {
+        match self {
+            Self::Head { .. } | Self::Delete => None,
+            Self::PutRole(role) => Some(role.id.0),
+            Self::DeleteRole(role) => Some(role.0),
+            Self::PutChannel(channel) => Some(channel.id.0),
+            Self::DeleteChannel(channel) => Some(channel.0),
+            Self::PutMember(member) => Some(member.user_id.0),
+            Self::PutBan(ban) => Some(ban.user_id.0),
+            Self::RemoveMember(user) | Self::RemoveBan(user) => Some(user.0),
+        }
+    }
+}
+
 /// The account that a write names, which must exist.
 fn named_user(write: &GuildWrite) -> Option<UserId> {
     match write {

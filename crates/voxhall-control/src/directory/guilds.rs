@@ -19,7 +19,10 @@ pub(crate) const EVERYONE: Permissions = Permissions::VIEW_CHANNEL
     .union(Permissions::USE_VAD)
     .union(Permissions::REQUEST_TO_SPEAK)
     .union(Permissions::SEND_MESSAGES)
-    .union(Permissions::READ_MESSAGE_HISTORY);
+    .union(Permissions::READ_MESSAGE_HISTORY)
+    .union(Permissions::CREATE_INSTANT_INVITE)
+    .union(Permissions::CHANGE_NICKNAME)
+    .union(Permissions::USE_APPLICATION_COMMANDS);
 
 impl Directory {
     /// Makes a guild with `@everyone` and its owner as the only member; `None` takes a fresh id.

@@ -270,6 +270,14 @@ pub struct Member {
     pub timed_out_until_ms: Option<u64>,
 }
 
+impl Member {
+    /// Whether it is timed out at a point in time.
+    #[must_use]
+    pub fn is_timed_out(&self, now_ms: u64) -> bool {
+        self.timed_out_until_ms.is_some_and(|until| until > now_ms)
+    }
+}
+
 /// A private channel: two people, or a group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PrivateChannel {

@@ -7,7 +7,7 @@ use voxhall_protocol::ids::{ChannelId, GuildId, UserId};
 use super::call_log::ReadState;
 use super::records::{Channel, Guild, Member, PrivateChannel, User};
 use super::token::Digest;
-use crate::permissions::{Permissions, channel_permissions, guild_permissions};
+use crate::permissions::{Permissions, channel_permissions, guild_permissions, left_by_time_out};
 
 /// Where a channel stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,6 +118,27 @@ impl World {
         match guild.members.get(&user) {
             Some(member) => channel_permissions(guild, channel, member),
             None => Permissions::NONE,
+        }
+    }
+
+    /// What an account may do in a guild at large at a point in time: a time-out leaves little.
+    pub(crate) fn permissions_in_guild_at(&self, guild: GuildId, user: UserId, now_ms: u64) -> Permissions {
+        let granted = self.permissions_in_guild(guild, user);
+        match self.member(guild, user) {
+            Some(member) if member.is_timed_out(now_ms) => left_by_time_out(granted),
+            _ => granted,
+        }
+    }
+
+    /// What an account may do in a guild's channel at a point in time: a time-out leaves little.
+    pub(crate) fn permissions_at(&self, channel: ChannelId, user: UserId, now_ms: u64) -> Permissions {
+        let granted = self.permissions(channel, user);
+        let member = self
+            .guild_channel(channel)
+            .and_then(|(guild, _)| guild.members.get(&user));
+        match member {
+            Some(member) if member.is_timed_out(now_ms) => left_by_time_out(granted),
+            _ => granted,
         }
     }
 

@@ -11,7 +11,7 @@ use voxhall_protocol::ids::{ChannelId, GuildId, UserId};
 use super::outgoing::{Outgoing, Subscription};
 use super::session::{ReplayLimits, ResumeError, Session};
 use crate::calls::reaction::{Audience, Dispatch, Pace};
-use crate::directory::{Home, World};
+use crate::directory::{Guild, Home, World};
 
 /// What a client said about itself in Identify.
 #[derive(Debug, Clone)]
@@ -199,6 +199,13 @@ impl Hub {
         self.registry.read().by_user.get(&user).map_or(0, Vec::len)
     }
 
+    /// The members of a guild who have sessions.
+    pub(crate) fn present(&self, guild: &Guild) -> Vec<UserId> {
+        let registry = self.registry.read();
+        let users = registry.by_user.keys().copied();
+        users.filter(|user| guild.members.contains_key(user)).collect()
+    }
+
     /// Gives an event to every session that it concerns.
     pub(crate) fn deliver(&self, world: &World, dispatch: Dispatch) {
         let Dispatch {
@@ -239,6 +246,18 @@ impl Hub {
             Audience::Session(id) => registry.by_id.get(id).cloned().into_iter().collect(),
             Audience::User(user) => of(*user).cloned().collect(),
             Audience::Guild(guild) => registry.holding(world, *guild, subscription).cloned().collect(),
+            Audience::GuildExcept(guild, user) => {
+                let holding = registry.holding(world, *guild, subscription);
+                let others = holding.filter(|cell| cell.profile.user != *user);
+                others.cloned().collect()
+            }
+            Audience::Members(guild, users) => {
+                let sessions = users.iter().flat_map(|user| of(*user));
+                let holds = |cell: &&Arc<SessionCell>| {
+                    cell.profile.takes(subscription) && cell.profile.holds_guild(*guild)
+                };
+                sessions.filter(holds).cloned().collect()
+            }
             Audience::Viewers(channel) => viewers(*channel).cloned().collect(),
             Audience::ViewersAnd(channel, user) => {
                 let others = viewers(*channel).filter(|cell| cell.profile.user != *user);

@@ -6,7 +6,6 @@ use axum::extract::State;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use voxhall_protocol::Token;
-use voxhall_protocol::gateway::{Event, Intents};
 use voxhall_protocol::ids::{ChannelId, GuildId, UserId};
 use voxhall_protocol::model::{self, ChannelKind};
 use voxhall_protocol::rest::ApiErrorCode;
@@ -15,11 +14,10 @@ use super::caller::Operator;
 use super::reply::{Answer, Body, Created, Done, Failure, Json, Named};
 use super::route::{Routes, get, post, put};
 use crate::Error;
-use crate::calls::reaction::{Audience, Dispatch};
 use crate::control::Core;
-use crate::directory::NewUser;
-use crate::gateway::outgoing::{Outgoing, Subscription};
-use crate::render::{self, OtherMembers};
+use crate::directory::{Channel, GuildWrite, NewUser, new_guild};
+use crate::guilds::Author;
+use crate::{render, wall};
 
 pub(super) fn api() -> Routes {
     Routes::new("operator")
@@ -159,12 +157,11 @@ async fn create_guild(
     Body(request): Body<GuildRequest>,
 ) -> Answer<Created<GuildSummary>> {
     let name = named(request.name)?;
-    let id = core
-        .directory
-        .create_guild(None, &name, request.owner_id)
+    let id = GuildId(core.directory.next_id());
+    let writes = new_guild(id, &name, request.owner_id, wall::now_ms());
+    core.change_guild(id, &Author::default(), |_| Ok(writes))
         .await
         .map_err(failure)?;
-    tell_joined(&core, id, request.owner_id);
     let summary = GuildSummary {
         id,
         name,
@@ -199,21 +196,22 @@ async fn create_channel(
         ));
     }
     let name = named(request.name)?;
-    let made = core
-        .directory
-        .create_channel(guild, None, request.kind, &name)
-        .await;
-    let id: ChannelId = made.map_err(failure)?;
+    let id = ChannelId(core.directory.next_id());
+    core.change_guild(guild, &Author::default(), |world| {
+        let home = world.guild(guild).ok_or(Error::Unknown { what: "guild" })?;
+        let channel = Channel {
+            position: home.next_position(request.kind, None),
+            ..Channel::new(id, guild, request.kind, name)
+        };
+        Ok(vec![GuildWrite::PutChannel(Box::new(channel))])
+    })
+    .await
+    .map_err(failure)?;
     let world = core.directory.read();
     let (_, channel) = world
         .guild_channel(id)
         .ok_or_else(|| Failure::unknown(ApiErrorCode::UnknownChannel))?;
-    let rendered = render::channel(channel);
-    let event = Event::ChannelCreate(Box::new(rendered.clone()));
-    let event = Outgoing::new(&event, Subscription::Intents(Intents::GUILDS));
-    core.hub
-        .deliver(&world, Dispatch::now(Audience::Viewers(id), event));
-    Ok(Created(rendered))
+    Ok(Created(render::channel(channel)))
 }
 
 async fn add_member(
@@ -221,20 +219,6 @@ async fn add_member(
     _: Operator,
     Named((guild, user)): Named<(GuildId, UserId)>,
 ) -> Answer<Done> {
-    let known = core.directory.read().member(guild, user).is_some();
-    core.directory.add_member(guild, user).await.map_err(failure)?;
-    if !known {
-        tell_joined(&core, guild, user);
-    }
+    core.add_member(guild, user).await.map_err(failure)?;
     Ok(Done)
-}
-
-/// The sessions of a new member see the guild appear.
-fn tell_joined(core: &Core, guild: GuildId, user: UserId) {
-    let world = core.directory.read();
-    let Some(guild) = world.guild(guild) else { return };
-    let seen = render::guild(&world, &core.calls.view(), guild, user, OtherMembers(0));
-    let event = Outgoing::to_all(&Event::GuildCreate(Box::new(seen)));
-    core.hub
-        .deliver(&world, Dispatch::now(Audience::User(user), event));
 }

@@ -13,6 +13,7 @@ use voxhall_protocol::rest::ApiErrorCode;
 use super::reply::{Answer, Failure};
 use crate::control::Core;
 use crate::directory::{Home, User, World};
+use crate::wall;
 
 /// The account that calls.
 #[derive(Debug, Clone)]
@@ -49,12 +50,14 @@ impl Caller {
 
     /// Refuses those without a permission in a guild's channel.
     pub(crate) fn may_in(&self, world: &World, channel: ChannelId, needed: Permissions) -> Answer<()> {
-        permitted(world.permissions(channel, self.id()).contains(needed))
+        let granted = world.permissions_at(channel, self.id(), wall::now_ms());
+        permitted(granted.contains(needed))
     }
 
     /// Refuses those without a permission in a guild.
     pub(crate) fn may(&self, world: &World, guild: GuildId, needed: Permissions) -> Answer<()> {
-        permitted(world.permissions_in_guild(guild, self.id()).contains(needed))
+        let granted = world.permissions_in_guild_at(guild, self.id(), wall::now_ms());
+        permitted(granted.contains(needed))
     }
 }
 

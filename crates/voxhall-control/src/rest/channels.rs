@@ -1,33 +1,26 @@
-//! Channels: looking them up, editing what voice is about, the status line, and read markers.
+//! Channels: looking them up, editing and deleting them, the status line, and read markers.
 
 use std::sync::Arc;
 
 use axum::extract::State;
 use voxhall_protocol::gateway::{ChannelNote, Event, Intents, MessageAck};
-use voxhall_protocol::ids::{ChannelId, MessageId, RoleId, UserId};
-use voxhall_protocol::model::{self, OverwriteKind, Permissions};
-use voxhall_protocol::rest::{AckMessage, ApiErrorCode, PatchChannel, VoiceStatus};
+use voxhall_protocol::ids::{ChannelId, GuildId, MessageId};
+use voxhall_protocol::model::{self, Permissions};
+use voxhall_protocol::rest::{AckMessage, ApiErrorCode, ChannelDraft, VoiceStatus};
 use voxhall_protocol::{Extra, Nullable};
 
+use super::authority::Authority;
 use super::caller::Caller;
+use super::channel_draft;
+use super::reason::Reason;
 use super::reply::{Answer, Body, Done, Failure, Json, Named};
 use super::route::{Routes, get, post, put};
 use crate::calls::reaction::{Audience, Dispatch};
 use crate::control::Core;
-use crate::directory::{Channel, Home, Overwrite, OverwriteTarget};
+use crate::directory::{Channel, GuildWrite, Home, delete_channel};
 use crate::gateway::outgoing::{Outgoing, Subscription};
 use crate::render;
 
-/// The lowest bitrate, in bit/s.
-const LOWEST_BITRATE: u32 = 8_000;
-/// The highest bitrate of a stage, in bit/s.
-const STAGE_BITRATE: u32 = 64_000;
-/// The most people that a voice channel may be limited to.
-const MOST_PEOPLE: u32 = 99;
-/// The most people that a stage may be limited to.
-const MOST_PEOPLE_IN_STAGE: u32 = 10_000;
-/// The longest name of a channel, in characters.
-const LONGEST_NAME: usize = 100;
 /// The longest status line, in characters.
 const LONGEST_STATUS: usize = 500;
 
@@ -35,7 +28,9 @@ pub(super) fn api() -> Routes {
     Routes::new("channels")
         .route(
             "/channels/{channel}",
-            get(channel, "Gives a channel").patch(edit, "Edits a channel of a guild"),
+            get(channel, "Gives a channel")
+                .patch(edit, "Edits a channel of a guild")
+                .delete(remove, "Deletes a channel of a guild"),
         )
         .route(
             "/channels/{channel}/voice-status",
@@ -80,69 +75,64 @@ fn guild_channel(core: &Core, caller: &Caller, id: ChannelId) -> Answer<Channel>
     }
 }
 
+/// The guild of a channel that the caller may see.
+pub(super) fn guild_of(core: &Core, caller: &Caller, id: ChannelId) -> Answer<GuildId> {
+    match caller.sees(&core.directory.read(), id)? {
+        Home::Guild(guild) => Ok(guild),
+        Home::Private => Err(Failure::bad_request(ApiErrorCode::WrongChannelKind)),
+    }
+}
+
 async fn edit(
     State(core): State<Arc<Core>>,
     caller: Caller,
+    reason: Reason,
     Named(id): Named<ChannelId>,
-    Body(request): Body<PatchChannel>,
+    Body(draft): Body<ChannelDraft>,
 ) -> Answer<Json<model::Channel>> {
-    let before = guild_channel(&core, &caller, id)?;
-    {
-        let world = core.directory.read();
-        caller.may_in(&world, id, Permissions::MANAGE_CHANNELS)?;
-        if request.permission_overwrites.is_some() {
-            caller.may_in(&world, id, Permissions::MANAGE_ROLES)?;
+    let guild = guild_of(&core, &caller, id)?;
+    core.change_guild(guild, &reason.of(&caller), |world| -> Answer<_> {
+        let authority = Authority::in_guild(world, &caller, guild)?;
+        let before = authority.guild.channels.get(&id);
+        let before = before.ok_or_else(|| Failure::unknown(ApiErrorCode::UnknownChannel))?;
+        authority.needs_in(before, Permissions::MANAGE_CHANNELS)?;
+        if !draft.permission_overwrites.is_absent() {
+            authority.needs_in(before, Permissions::MANAGE_ROLES)?;
         }
-    }
-    let after = apply(&core, before.clone(), request)?;
-    if after != before {
-        core.directory.put_channel(after.clone()).await?;
-        tell_changed(&core, &after);
-        follow(&core, &before, &after).await?;
-    }
-    Ok(Json(render::channel(&after)))
+        let after = channel_draft::apply(&core.config, world, authority.guild, before.clone(), &draft)?;
+        authority.excepts(Some(before), &before.overwrites, &after.overwrites)?;
+        let changes = after != *before;
+        let write = changes.then(|| GuildWrite::PutChannel(Box::new(after)));
+        Ok(write.into_iter().collect())
+    })
+    .await?;
+    let world = core.directory.read();
+    let (_, channel) = world
+        .guild_channel(id)
+        .ok_or_else(|| Failure::unknown(ApiErrorCode::UnknownChannel))?;
+    Ok(Json(render::channel(channel)))
 }
 
-fn apply(core: &Core, mut channel: Channel, request: PatchChannel) -> Answer<Channel> {
-    let stage = channel.kind == model::ChannelKind::GuildStage;
-    if let Some(name) = request.name {
-        let length = name.chars().count();
-        channel.name = check(
-            name,
-            (1..=LONGEST_NAME).contains(&length),
-            "name",
-            "give 1 to 100 characters",
-        )?;
-    }
-    if let Some(bitrate) = request.bitrate {
-        let highest = if stage {
-            STAGE_BITRATE
-        } else {
-            core.config.limits.max_bitrate
-        };
-        let fits = (LOWEST_BITRATE..=highest).contains(&bitrate);
-        channel.bitrate = check(bitrate, fits, "bitrate", "the bitrate is out of range")?;
-    }
-    if let Some(limit) = request.user_limit {
-        let most = if stage { MOST_PEOPLE_IN_STAGE } else { MOST_PEOPLE };
-        channel.user_limit = check(limit, limit <= most, "user_limit", "the limit is out of range")?;
-    }
-    if let Some(mode) = request.video_quality_mode {
-        let known = (1..=2).contains(&mode);
-        channel.video_quality_mode = check(u32::from(mode), known, "video_quality_mode", "give 1 or 2")?;
-    }
-    match request.rtc_region {
-        Nullable::Absent => {}
-        Nullable::Null => channel.rtc_region = None,
-        Nullable::Value(region) => {
-            let known = core.config.regions.iter().any(|it| it.id == region);
-            channel.rtc_region = Some(check(region, known, "rtc_region", "there is no such region")?);
-        }
-    }
-    if let Some(overwrites) = request.permission_overwrites {
-        channel.overwrites = overwrites.iter().map(overwrite).collect::<Answer<_>>()?;
-    }
-    Ok(channel)
+async fn remove(
+    State(core): State<Arc<Core>>,
+    caller: Caller,
+    reason: Reason,
+    Named(id): Named<ChannelId>,
+) -> Answer<Json<model::Channel>> {
+    let guild = guild_of(&core, &caller, id)?;
+    let mut removed = None;
+    core.change_guild(guild, &reason.of(&caller), |world| -> Answer<_> {
+        let authority = Authority::in_guild(world, &caller, guild)?;
+        let doomed = authority.guild.channels.get(&id);
+        let doomed = doomed.ok_or_else(|| Failure::unknown(ApiErrorCode::UnknownChannel))?;
+        authority.needs_in(doomed, Permissions::MANAGE_CHANNELS)?;
+        removed = Some(render::channel(doomed));
+        Ok(delete_channel(authority.guild, id))
+    })
+    .await?;
+    removed
+        .map(Json)
+        .ok_or_else(|| Failure::unknown(ApiErrorCode::UnknownChannel))
 }
 
 fn check<T>(value: T, valid: bool, field: &str, message: &str) -> Answer<T> {
@@ -151,57 +141,6 @@ fn check<T>(value: T, valid: bool, field: &str, message: &str) -> Answer<T> {
     } else {
         Err(Failure::invalid_field(field, message))
     }
-}
-
-fn overwrite(wire: &model::PermissionOverwrite) -> Answer<Overwrite> {
-    let target = match wire.kind {
-        OverwriteKind::Role => OverwriteTarget::Role(RoleId(wire.id)),
-        OverwriteKind::Member => OverwriteTarget::Member(UserId(wire.id)),
-        OverwriteKind::Other(_) => {
-            return Err(Failure::invalid_field(
-                "permission_overwrites",
-                "type is 0 for a role, 1 for a member",
-            ));
-        }
-    };
-    Ok(Overwrite {
-        target,
-        allow: wire.allow,
-        deny: wire.deny,
-    })
-}
-
-fn tell_changed(core: &Core, channel: &Channel) {
-    let event = Event::ChannelUpdate(Box::new(render::channel(channel)));
-    let event = Outgoing::new(&event, Subscription::Intents(Intents::GUILDS));
-    core.hub.deliver(
-        &core.directory.read(),
-        Dispatch::now(Audience::Viewers(channel.id), event),
-    );
-}
-
-/// What a changed channel means for those who are in it.
-async fn follow(core: &Core, before: &Channel, after: &Channel) -> Answer<()> {
-    if before.rtc_region != after.rtc_region {
-        let region = after.rtc_region.as_deref();
-        core.calls
-            .act(|facts| facts.change_region(after.id, region))
-            .await?;
-    }
-    if before.overwrites != after.overwrites {
-        let inside: Vec<_> = core
-            .calls
-            .view()
-            .room(after.id)
-            .map(|record| record.user_id)
-            .collect();
-        for user in inside {
-            core.calls
-                .act(|facts| facts.permissions_changed(facts.view.voice_in_guild(user, after.guild_id)?))
-                .await?;
-        }
-    }
-    Ok(())
 }
 
 async fn set_status(

@@ -1,25 +1,25 @@
-//! Members: looking them up, and muting, deafening, moving and disconnecting them.
+//! Members: looking them up, editing them, moving and removing them.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::extract::State;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use voxhall_live::VoiceRecord;
 use voxhall_protocol::Nullable;
-use voxhall_protocol::gateway::{Event, GuildMember, Intents};
-use voxhall_protocol::ids::{ChannelId, GuildId, UserId};
-use voxhall_protocol::model::{Member, Permissions};
+use voxhall_protocol::ids::{ChannelId, GuildId, RoleId, UserId};
+use voxhall_protocol::model::{self, Permissions};
 use voxhall_protocol::rest::{ApiErrorCode, PatchMember};
 
+use super::authority::Authority;
 use super::caller::Caller;
-use super::reply::{Answer, Asked, Body, Failure, Json, Named};
-use super::route::{Routes, get};
-use crate::calls::moderation::VoiceEdit;
-use crate::calls::reaction::{Audience, Dispatch};
+use super::member_edit;
+use super::reason::Reason;
+use super::reply::{Answer, Asked, Body, Done, Failure, Json, Named};
+use super::roles;
+use super::route::{Routes, get, put};
 use crate::control::Core;
-use crate::directory::{Home, World};
-use crate::gateway::outgoing::{Outgoing, Subscription};
+use crate::directory::{GuildWrite, Member, World};
 use crate::render;
 
 /// The most members in one answer.
@@ -29,8 +29,18 @@ pub(super) fn api() -> Routes {
     Routes::new("members")
         .route("/guilds/{guild}/members", get(members, "Lists members, by id"))
         .route(
+            "/guilds/{guild}/members/search",
+            get(search, "Finds members by the beginning of a name"),
+        )
+        .route(
             "/guilds/{guild}/members/{user}",
-            get(member, "Gives a member").patch(edit, "Mutes, deafens, moves or disconnects a member"),
+            get(member, "Gives a member")
+                .patch(edit, "Edits, moves or disconnects a member")
+                .delete(kick, "Kicks a member"),
+        )
+        .route(
+            "/guilds/{guild}/members/{user}/roles/{role}",
+            put(give_role, "Gives a role to a member").delete(take_role, "Takes a role from a member"),
         )
 }
 
@@ -40,37 +50,62 @@ struct Page {
     after: Option<UserId>,
 }
 
+#[derive(Debug, Deserialize, JsonSchema)]
+struct Search {
+    query: String,
+    limit: Option<usize>,
+}
+
 async fn members(
     State(core): State<Arc<Core>>,
     caller: Caller,
     Named(id): Named<GuildId>,
     Asked(page): Asked<Page>,
-) -> Answer<Json<Vec<Member>>> {
+) -> Answer<Json<Vec<model::Member>>> {
     let world = core.directory.read();
-    caller.in_guild(&world, id)?;
-    let guild = world
-        .guild(id)
-        .ok_or_else(|| Failure::unknown(ApiErrorCode::UnknownGuild))?;
+    let authority = Authority::in_guild(&world, &caller, id)?;
+    if caller.0.bot && !caller.0.privileged_intents {
+        return Err(Failure::forbidden(ApiErrorCode::MissingAccess));
+    }
     let after = page.after.unwrap_or(UserId(0));
-    let mut users: Vec<UserId> = guild
-        .members
-        .keys()
-        .copied()
-        .filter(|user| *user > after)
-        .collect();
-    users.sort_unstable();
-    users.truncate(page.limit.unwrap_or(1).clamp(1, LONGEST_PAGE));
-    let rendered = users
-        .iter()
-        .filter_map(|user| render::member(&world, guild.members.get(user)?));
-    Ok(Json(rendered.collect()))
+    let all = authority.guild.members.values();
+    let rest = all.filter(|member| member.user_id > after).collect();
+    Ok(Json(first(&world, rest, page.limit)))
+}
+
+async fn search(
+    State(core): State<Arc<Core>>,
+    caller: Caller,
+    Named(id): Named<GuildId>,
+    Asked(search): Asked<Search>,
+) -> Answer<Json<Vec<model::Member>>> {
+    let world = core.directory.read();
+    let authority = Authority::in_guild(&world, &caller, id)?;
+    let query = search.query.to_lowercase();
+    let begins = |name: &str| name.to_lowercase().starts_with(&query);
+    let all = authority.guild.members.values();
+    let found = all.filter(|member| {
+        let named = world.user(member.user_id).is_some_and(|user| begins(&user.name));
+        named || member.nick.as_deref().is_some_and(begins)
+    });
+    Ok(Json(first(&world, found.collect(), search.limit)))
+}
+
+/// The first of some members, by their ids.
+fn first(world: &World, mut members: Vec<&Member>, limit: Option<usize>) -> Vec<model::Member> {
+    members.sort_unstable_by_key(|member| member.user_id);
+    members.truncate(limit.unwrap_or(1).clamp(1, LONGEST_PAGE));
+    members
+        .into_iter()
+        .filter_map(|member| render::member(world, member))
+        .collect()
 }
 
 async fn member(
     State(core): State<Arc<Core>>,
     caller: Caller,
     Named((guild, user)): Named<(GuildId, String)>,
-) -> Answer<Json<Member>> {
+) -> Answer<Json<model::Member>> {
     let world = core.directory.read();
     caller.in_guild(&world, guild)?;
     rendered(&world, guild, target(&caller, &user)?).map(Json)
@@ -85,124 +120,126 @@ pub(super) fn target(caller: &Caller, text: &str) -> Answer<UserId> {
         .map_err(|_| Failure::unknown(ApiErrorCode::UnknownUser))
 }
 
-fn rendered(world: &World, guild: GuildId, user: UserId) -> Answer<Member> {
+fn rendered(world: &World, guild: GuildId, user: UserId) -> Answer<model::Member> {
     let member = world
         .member(guild, user)
         .and_then(|member| render::member(world, member));
     member.ok_or_else(|| Failure::unknown(ApiErrorCode::UnknownMember))
 }
 
+/// A member of the guild in which the caller acts.
+fn known<'a>(authority: &Authority<'a>, user: UserId) -> Answer<&'a Member> {
+    let member = authority.guild.members.get(&user);
+    member.ok_or_else(|| Failure::unknown(ApiErrorCode::UnknownMember))
+}
+
 async fn edit(
     State(core): State<Arc<Core>>,
     caller: Caller,
+    reason: Reason,
     Named((guild, user)): Named<(GuildId, String)>,
     Body(edit): Body<PatchMember>,
-) -> Answer<Json<Member>> {
+) -> Answer<Json<model::Member>> {
     let user = target(&caller, &user)?;
-    {
-        let world = core.directory.read();
-        caller.in_guild(&world, guild)?;
-        rendered(&world, guild, user)?;
-        check_permissions(&world, &caller, guild, &edit)?;
-    }
-    let voice = core.calls.view().voice_in_guild(user, guild).cloned();
-    let touches_voice =
-        !(edit.channel_id.is_absent() && edit.mute.value().is_none() && edit.deaf.value().is_none());
-    let voice = match voice {
-        None if touches_voice => return Err(Failure::bad_request(ApiErrorCode::NotConnectedToVoice)),
-        voice => voice,
-    };
-    if let Some(record) = &voice {
-        mute_and_deafen(&core, guild, record, &edit).await?;
-        change_room(&core, guild, record, &edit.channel_id).await?;
-    }
+    core.change_guild(guild, &reason.of(&caller), |world| -> Answer<_> {
+        let authority = Authority::in_guild(world, &caller, guild)?;
+        let before = known(&authority, user)?;
+        let in_voice = core.calls.view().voice_in_guild(user, guild).is_some();
+        let after = member_edit::apply(&authority, user == caller.id(), before, &edit)?;
+        member_edit::may_move(&authority, &edit)?;
+        if member_edit::touches_voice(&edit) && !in_voice {
+            return Err(Failure::bad_request(ApiErrorCode::NotConnectedToVoice));
+        }
+        let changes = after != *before;
+        let write = changes.then(|| GuildWrite::PutMember(Box::new(after)));
+        Ok(write.into_iter().collect())
+    })
+    .await?;
+    change_room(&core, guild, user, &edit.channel_id).await?;
     Ok(Json(rendered(&core.directory.read(), guild, user)?))
 }
 
-fn check_permissions(world: &World, caller: &Caller, guild: GuildId, edit: &PatchMember) -> Answer<()> {
-    if edit.mute.value().is_some() {
-        caller.may(world, guild, Permissions::MUTE_MEMBERS)?;
-    }
-    if edit.deaf.value().is_some() {
-        caller.may(world, guild, Permissions::DEAFEN_MEMBERS)?;
-    }
-    if !edit.channel_id.is_absent() {
-        caller.may(world, guild, Permissions::MOVE_MEMBERS)?;
-    }
-    let Nullable::Value(to) = edit.channel_id else {
-        return Ok(());
-    };
-    let voice = world
-        .guild_channel(to)
-        .filter(|(home, channel)| home.id == guild && channel.kind.is_voice());
-    if voice.is_none() || world.home(to) != Some(Home::Guild(guild)) {
-        return Err(Failure::invalid_field(
-            "channel_id",
-            "name a voice channel of this guild",
-        ));
-    }
-    // Whoever moves others must be able to go there.
-    caller.may_in(world, to, Permissions::VIEW_CHANNEL | Permissions::CONNECT)
-}
-
-async fn mute_and_deafen(
-    core: &Core,
-    guild: GuildId,
-    record: &VoiceRecord,
-    edit: &PatchMember,
-) -> Answer<()> {
-    let change = VoiceEdit {
-        mute: edit.mute.value().copied(),
-        deaf: edit.deaf.value().copied(),
-        suppress: None,
-    };
-    if change == VoiceEdit::default() {
-        return Ok(());
-    }
-    let user = record.user_id;
-    let stored = core.directory.read().member(guild, user).cloned();
-    let mut member = stored.ok_or_else(|| Failure::unknown(ApiErrorCode::UnknownMember))?;
-    member.mute = change.mute.unwrap_or(member.mute);
-    member.deaf = change.deaf.unwrap_or(member.deaf);
-    core.directory.put_member(guild, member).await?;
-    tell_member_changed(core, guild, user);
-    core.calls
-        .act(|facts| facts.edit_voice(facts.view.voice_in_guild(user, guild)?, change))
-        .await?;
-    Ok(())
-}
-
-fn tell_member_changed(core: &Core, guild_id: GuildId, user: UserId) {
-    let world = core.directory.read();
-    let Ok(member) = rendered(&world, guild_id, user) else {
-        return;
-    };
-    let event = Event::GuildMemberUpdate(Box::new(GuildMember { guild_id, member }));
-    let event = Outgoing::new(&event, Subscription::Intents(Intents::GUILD_MEMBERS));
-    core.hub
-        .deliver(&world, Dispatch::now(Audience::Guild(guild_id), event));
-}
-
-async fn change_room(
-    core: &Core,
-    guild: GuildId,
-    record: &VoiceRecord,
-    to: &Nullable<ChannelId>,
-) -> Answer<()> {
-    let user = record.user_id;
+/// Moves or disconnects somebody who is in a room.
+async fn change_room(core: &Core, guild: GuildId, user: UserId, to: &Nullable<ChannelId>) -> Answer<()> {
     match *to {
-        Nullable::Absent => return Ok(()),
+        Nullable::Absent => {}
         Nullable::Null => {
             core.calls
                 .act(|facts| Some(facts.disconnect(facts.view.voice_in_guild(user, guild)?)))
-                .await?
+                .await?;
         }
-        Nullable::Value(to) if record.channel_id == Some(to) => return Ok(()),
         Nullable::Value(to) => {
             core.calls
-                .act(|facts| facts.move_member(facts.view.voice_in_guild(user, guild)?, to))
-                .await?
+                .act(|facts| {
+                    let record = facts.view.voice_in_guild(user, guild)?;
+                    let elsewhere = record.channel_id != Some(to);
+                    elsewhere.then(|| facts.move_member(record, to))?
+                })
+                .await?;
         }
-    };
+    }
     Ok(())
+}
+
+async fn kick(
+    State(core): State<Arc<Core>>,
+    caller: Caller,
+    reason: Reason,
+    Named((guild, user)): Named<(GuildId, UserId)>,
+) -> Answer<Done> {
+    core.change_guild(guild, &reason.of(&caller), |world| -> Answer<_> {
+        let authority = Authority::in_guild(world, &caller, guild)?;
+        known(&authority, user)?;
+        authority.needs(Permissions::KICK_MEMBERS)?;
+        authority.over_member(user)?;
+        Ok(vec![GuildWrite::RemoveMember(user)])
+    })
+    .await?;
+    Ok(Done)
+}
+
+async fn give_role(
+    State(core): State<Arc<Core>>,
+    caller: Caller,
+    reason: Reason,
+    Named((guild, user, role)): Named<(GuildId, UserId, RoleId)>,
+) -> Answer<Done> {
+    change_roles(&core, &caller, reason, (guild, user, role), |roles| {
+        roles.insert(role);
+    })
+    .await
+}
+
+async fn take_role(
+    State(core): State<Arc<Core>>,
+    caller: Caller,
+    reason: Reason,
+    Named((guild, user, role)): Named<(GuildId, UserId, RoleId)>,
+) -> Answer<Done> {
+    change_roles(&core, &caller, reason, (guild, user, role), |roles| {
+        roles.remove(&role);
+    })
+    .await
+}
+
+async fn change_roles(
+    core: &Core,
+    caller: &Caller,
+    reason: Reason,
+    (guild, user, role): (GuildId, UserId, RoleId),
+    change: impl FnOnce(&mut BTreeSet<RoleId>),
+) -> Answer<Done> {
+    core.change_guild(guild, &reason.of(caller), |world| -> Answer<_> {
+        let authority = Authority::in_guild(world, caller, guild)?;
+        let before = known(&authority, user)?;
+        roles::known(authority.guild, role)?;
+        let mut after = before.clone();
+        change(&mut after.roles);
+        member_edit::may_change_role(&authority, role)?;
+        let changes = after != *before;
+        let write = changes.then(|| GuildWrite::PutMember(Box::new(after)));
+        Ok(write.into_iter().collect())
+    })
+    .await?;
+    Ok(Done)
 }

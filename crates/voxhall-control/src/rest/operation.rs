@@ -12,6 +12,7 @@ use voxhall_protocol::rest::{ApiError, CONTENT_TYPE, RateLimited};
 
 use super::caller::{Caller, Operator};
 use super::gateway::OutsideUrl;
+use super::reason::{self, Reason};
 use super::reply::{Answer, Asked, Body, Created, Done, Json, Named};
 use super::schemas::Schemas;
 use crate::control::Core;
@@ -148,6 +149,12 @@ impl Input for Option<Caller> {
 impl Input for Operator {
     fn describe(operation: &mut Operation<'_>) {
         operation.needs(Security::Operator);
+    }
+}
+
+impl Input for Reason {
+    fn describe(operation: &mut Operation<'_>) {
+        operation.parameter("header", reason::HEADER, false, &json!({"type": "string"}));
     }
 }
 

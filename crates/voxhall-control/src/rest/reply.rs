@@ -8,7 +8,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::json;
+use serde_json::{Value, json};
 use voxhall_edge::Peer;
 use voxhall_protocol::rest::{ApiError, ApiErrorCode};
 
@@ -105,9 +105,14 @@ impl Failure {
 
     /// A field of the body is wrong.
     pub(crate) fn invalid_field(field: &str, message: &str) -> Self {
-        let mut failure = Self::bad_request(ApiErrorCode::InvalidFormBody);
         let detail = json!({"_errors": [{"code": "BASE_TYPE_INVALID", "message": message}]});
-        failure.error.errors = Some(json!({ field: detail }));
+        Self::invalid_form(json!({ field: detail }))
+    }
+
+    /// Fields of the body are wrong: `errors` says for each which and why.
+    pub(crate) fn invalid_form(errors: Value) -> Self {
+        let mut failure = Self::bad_request(ApiErrorCode::InvalidFormBody);
+        failure.error.errors = Some(errors);
         failure
     }
 }

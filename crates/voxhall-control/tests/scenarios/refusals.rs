@@ -109,6 +109,7 @@ async fn who_loses_sight_of_a_room_leaves_it_and_hears_no_more_of_it() {
     let (mut turbulence, _) = server.person("turbulence").await;
     assert_silence_then_join(&mut turbulence, VOICE[0]).await;
     patch_channel(&server, VOICE[0], overwrite(GUILD, 0, 0, VIEW_CHANNEL)).await;
+    assert_eq!(turbulence.expect("CHANNEL_DELETE").await["id"], VOICE[0]);
     let left = turbulence.expect("VOICE_STATE_UPDATE").await;
     assert_eq!(left["channel_id"], Value::Null);
     let (mut exp, _) = server.person("Exp").await;

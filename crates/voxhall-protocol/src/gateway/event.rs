@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::DecodeError;
 use super::envelope::json;
+use super::guild_payload::{GuildBan, GuildRole, GuildRoleDelete};
 use super::payload::{
     CallCreate, CallDelete, CallUpdate, ChannelNote, ChannelNotes, ChannelRecipient, GuildMember,
     GuildMemberRemove, GuildMembersChunk, MemberListUpdate, MessageAck, Presence, RateLimited,
@@ -12,7 +13,8 @@ use super::payload::{
 };
 use crate::Extra;
 use crate::model::{
-    Channel, Guild, Message, PartialMessage, ReadyPayload, UnavailableGuild, VoiceState, VoiceStateDraft,
+    Channel, Guild, GuildProfile, Message, PartialMessage, ReadyPayload, UnavailableGuild, VoiceState,
+    VoiceStateDraft,
 };
 
 macro_rules! events {
@@ -86,6 +88,8 @@ events! {
     Resumed(Extra) = "RESUMED";
     /// A guild with all that is in it.
     GuildCreate(Box<Guild>) = "GUILD_CREATE";
+    /// A guild is called or set otherwise.
+    GuildUpdate(Box<GuildProfile>) = "GUILD_UPDATE";
     /// A guild is gone.
     GuildDelete(UnavailableGuild) = "GUILD_DELETE";
     /// Members asked for.
@@ -96,6 +100,16 @@ events! {
     GuildMemberUpdate(Box<GuildMember>) = "GUILD_MEMBER_UPDATE";
     /// A member has gone.
     GuildMemberRemove(Box<GuildMemberRemove>) = "GUILD_MEMBER_REMOVE";
+    /// A new role.
+    GuildRoleCreate(Box<GuildRole>) = "GUILD_ROLE_CREATE";
+    /// A changed role.
+    GuildRoleUpdate(Box<GuildRole>) = "GUILD_ROLE_UPDATE";
+    /// A role is gone.
+    GuildRoleDelete(GuildRoleDelete) = "GUILD_ROLE_DELETE";
+    /// Somebody was banned.
+    GuildBanAdd(Box<GuildBan>) = "GUILD_BAN_ADD";
+    /// Somebody is no longer banned.
+    GuildBanRemove(Box<GuildBan>) = "GUILD_BAN_REMOVE";
     /// Rows of a member list.
     GuildMemberListUpdate(Box<MemberListUpdate>) = "GUILD_MEMBER_LIST_UPDATE";
     /// A new channel.

@@ -8,6 +8,7 @@ mod describe;
 mod envelope;
 mod event;
 mod flags;
+mod guild_payload;
 mod opcode;
 mod payload;
 mod server;
@@ -24,6 +25,7 @@ pub use command::{
 pub use envelope::{DecodeError, MAX_CLIENT_MESSAGE};
 pub use event::{EncodedEvent, Event};
 pub use flags::{Capabilities, Intents};
+pub use guild_payload::{GuildBan, GuildRole, GuildRoleDelete};
 pub use opcode::{GatewayOpcode, Need};
 pub use payload::{
     CallCreate, CallDelete, CallUpdate, ChannelNote, ChannelNotes, ChannelRecipient, GuildMember,

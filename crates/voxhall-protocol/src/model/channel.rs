@@ -110,6 +110,9 @@ pub struct Channel {
     /// Permissions that differ here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub permission_overwrites: Option<Vec<PermissionOverwrite>>,
+    /// What it is about.
+    #[serde(default, skip_serializing_if = "Nullable::is_absent")]
+    pub topic: Nullable<String>,
     /// For adults.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nsfw: Option<bool>,
@@ -179,6 +182,7 @@ impl Channel {
             position: Some(0),
             parent_id: Nullable::Null,
             permission_overwrites: Some(Vec::new()),
+            topic: Nullable::Null,
             nsfw: Some(false),
             bitrate: voice.then_some(64_000),
             user_limit: voice.then_some(0),
@@ -207,6 +211,7 @@ impl Channel {
             position: None,
             parent_id: Nullable::Absent,
             permission_overwrites: None,
+            topic: Nullable::Absent,
             nsfw: None,
             flags: Some(0),
             bitrate: None,

@@ -347,3 +347,38 @@ impl Guild {
         }
     }
 }
+
+/// A guild without what is in it: the payload of GUILD_UPDATE and of answers about the guild itself.
+///
+/// Clients replace what they know by the lists that a guild object holds, so here those must not stand.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(transparent)]
+pub struct GuildProfile(pub Guild);
+
+/// The fields of a guild object that only GUILD_CREATE has.
+const CONTENTS: [&str; 13] = [
+    "joined_at",
+    "large",
+    "unavailable",
+    "member_count",
+    "members",
+    "channels",
+    "threads",
+    "presences",
+    "voice_states",
+    "stage_instances",
+    "guild_scheduled_events",
+    "soundboard_sounds",
+    "properties",
+];
+
+impl Serialize for GuildProfile {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut whole = serde_json::to_value(&self.0).map_err(serde::ser::Error::custom)?;
+        if let Some(fields) = whole.as_object_mut() {
+            fields.retain(|name, _| !CONTENTS.contains(&name.as_str()));
+        }
+        whole.serialize(serializer)
+    }
+}

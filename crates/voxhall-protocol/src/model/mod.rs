@@ -13,7 +13,7 @@ mod user;
 mod voice;
 
 pub use channel::{Channel, ChannelKind, OverwriteKind, PermissionOverwrite};
-pub use guild::{Guild, ReadyGuild, Role, RoleColors, UnavailableGuild};
+pub use guild::{Guild, GuildProfile, ReadyGuild, Role, RoleColors, UnavailableGuild};
 pub use message::{CallInfo, Message, MessageKind, PartialMessage};
 pub use permissions::Permissions;
 pub use ready::{PartialApplication, ReadyPayload};
