@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use serde::Deserialize;
 use tempfile::TempDir;
 use voxhall_client::{ClientConfig, Trust, VoiceClient};
+use voxhall_protocol::Token;
 use voxhall_protocol::ids::{ChannelId, GuildId, UserId};
 
 /// For a server to start; generous, because many start at once while tests run.
@@ -57,6 +58,8 @@ pub struct Places {
     pub voice_endpoint: String,
     /// Where media goes.
     pub media: Vec<SocketAddr>,
+    /// What the operator's requests carry.
+    pub admin_token: Token,
 }
 
 impl World {

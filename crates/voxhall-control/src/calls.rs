@@ -3,12 +3,15 @@
 //! [`rules`], [`seats`], [`moderation`] and [`upheaval`] decide, [`Calls`] carries out: one decision of this process at a time, on a view that
 //! has caught up with the last one. [`reaction`] turns what the switchboard reports back into events.
 
+pub(crate) mod groups;
+pub(crate) mod idle;
 pub(crate) mod moderation;
 mod placement;
 mod plan;
 pub(crate) mod reaction;
 pub(crate) mod rules;
 mod seats;
+pub(crate) mod stages;
 pub(crate) mod timers;
 mod upheaval;
 pub(crate) mod view;
@@ -27,11 +30,12 @@ use voxhall_switchboard::{Change, Expect, Revision, Switchboard};
 use crate::clock;
 use crate::directory::Directory;
 use crate::{Error, Limits};
+use idle::Activity;
 use plan::{Plan, Seen, Step};
 use reaction::Dispatch;
 use rules::{Facts, Fresh};
 use timers::{Timer, Timers};
-use view::{LiveView, Transition};
+use view::{LiveView, Transition, VoiceKey};
 
 /// How often a decision is taken again after others were faster.
 const ATTEMPTS: usize = 5;
@@ -51,6 +55,7 @@ pub(crate) struct Calls {
     acting: tokio::sync::Mutex<Revision>,
     timers: Mutex<Timers>,
     timers_changed: Notify,
+    activity: Mutex<Activity>,
 }
 
 /// What the watcher must do about a change besides telling it.
@@ -58,17 +63,22 @@ pub(crate) struct Calls {
 pub(crate) struct Reaction {
     /// What to tell.
     pub(crate) dispatches: Vec<Dispatch>,
-    /// Calls that may need another node or new rights to connect.
-    pub(crate) repairs: Vec<Repair>,
+    /// What to do.
+    pub(crate) chores: Vec<Chore>,
 }
 
-/// A call that may need another node, or new rights to connect.
+/// Something that a change makes necessary and that takes time.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Repair {
-    /// Its room.
-    pub(crate) channel: ChannelId,
-    /// The node that was lost.
-    pub(crate) lost: Option<NodeId>,
+pub(crate) enum Chore {
+    /// A call may need another node, or new rights to connect.
+    Repair {
+        /// Its room.
+        channel: ChannelId,
+        /// The node that was lost.
+        lost: Option<NodeId>,
+    },
+    /// The last one has left a room of a guild.
+    Emptied(ChannelId),
 }
 
 impl Calls {
@@ -82,6 +92,7 @@ impl Calls {
             acting: tokio::sync::Mutex::default(),
             timers: Mutex::default(),
             timers_changed: Notify::new(),
+            activity: Mutex::default(),
         }
     }
 
@@ -99,6 +110,7 @@ impl Calls {
                 return Reaction::default();
             }
         };
+        self.note_activity(&transition);
         if !told {
             return Reaction::default();
         }
@@ -106,8 +118,41 @@ impl Calls {
         let view = self.view.read();
         Reaction {
             dispatches: reaction::events(&transition, &view, &world),
-            repairs: repairs(&transition, &view),
+            chores: chores(&transition, &view),
         }
+    }
+
+    /// Takes note of who does something, for whom idleness has a meaning.
+    fn note_activity(&self, transition: &Transition) {
+        let (voice, inside) = match transition {
+            Transition::Voice { key, before, after } if before != after => (
+                *key,
+                after
+                    .as_ref()
+                    .is_some_and(|record| record.guild_id.is_some() && record.channel_id.is_some()),
+            ),
+            Transition::Link { spoke: Some(voice) } => (*voice, true),
+            _ => return,
+        };
+        let mut activity = self.activity.lock();
+        if inside {
+            activity.seen(voice, clock::now());
+            drop(activity);
+            self.begin_timer(Timer::Sweep, idle::SWEEP);
+        } else {
+            activity.gone(voice);
+        }
+    }
+
+    /// Who has been idle for too long. Looks again later as long as there is anybody to watch.
+    pub(crate) fn idle(&self) -> Vec<VoiceKey> {
+        let world = self.directory.read();
+        let view = self.view.read();
+        let activity = self.activity.lock();
+        if !activity.is_empty() {
+            self.begin_timer(Timer::Sweep, idle::SWEEP);
+        }
+        activity.idle(clock::now(), &view, &world)
     }
 
     /// Tells that everything up to this change has been applied and told.
@@ -209,10 +254,7 @@ impl Calls {
                 }
                 Step::LogCallEnd(message, at) => self.directory.end_call_message(message, at).await?,
                 Step::SetTimer(timer, after) => self.set_timer(timer, after),
-                Step::BeginTimer(timer, after) => {
-                    self.timers.lock().begin(timer, clock::now() + after);
-                    self.timers_changed.notify_one();
-                }
+                Step::BeginTimer(timer, after) => self.begin_timer(timer, after),
                 Step::ClearTimer(timer) => self.clear_timer(&timer),
             }
         }
@@ -222,6 +264,12 @@ impl Calls {
     /// Sets a timer, in place of one of the same name.
     pub(crate) fn set_timer(&self, timer: Timer, after: Duration) {
         self.timers.lock().set(timer, clock::now() + after);
+        self.timers_changed.notify_one();
+    }
+
+    /// Sets a timer unless one of that name runs.
+    fn begin_timer(&self, timer: Timer, after: Duration) {
+        self.timers.lock().begin(timer, clock::now() + after);
         self.timers_changed.notify_one();
     }
 
@@ -246,31 +294,35 @@ impl Calls {
     }
 }
 
-/// Which calls a change may have broken.
-fn repairs(transition: &Transition, view: &LiveView) -> Vec<Repair> {
-    let calls = |broken: &dyn Fn(&NodeId) -> bool, lost: Option<&NodeId>| {
+/// What a change makes necessary.
+fn chores(transition: &Transition, view: &LiveView) -> Vec<Chore> {
+    let repairs = |broken: &dyn Fn(&NodeId) -> bool, lost: Option<&NodeId>| {
         let calls = view.calls().filter(|call| broken(&call.node));
         calls
-            .map(|call| Repair {
+            .map(|call| Chore::Repair {
                 channel: call.channel_id,
                 lost: lost.cloned(),
             })
             .collect()
     };
     match transition {
-        Transition::Node { id, after: None, .. } => calls(&|node| node == id, Some(id)),
+        Transition::Node { id, after: None, .. } => repairs(&|node| node == id, Some(id)),
         Transition::Node { id, before: None, .. } => {
-            calls(&|node| node == id || view.node(node).is_none(), None)
+            repairs(&|node| node == id || view.node(node).is_none(), None)
         }
         Transition::Call {
             before: Some(before),
             after: Some(after),
         } if before.node != after.node => {
-            vec![Repair {
+            vec![Chore::Repair {
                 channel: after.channel_id,
                 lost: None,
             }]
         }
+        Transition::Call {
+            before: Some(before),
+            after: None,
+        } if before.guild_id.is_some() => vec![Chore::Emptied(before.channel_id)],
         _ => Vec::new(),
     }
 }

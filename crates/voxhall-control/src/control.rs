@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
+use voxhall_live::NodeId;
+use voxhall_protocol::ids::ChannelId;
 use voxhall_switchboard::{Change, Switchboard, Watch};
 
 use crate::calls::timers::Timer;
-use crate::calls::{Calls, Reaction, Repair};
+use crate::calls::{Calls, Chore, Reaction};
 use crate::directory::{Directory, User};
 use crate::gateway::hub::Hub;
 use crate::gateway::login::IdentifyGate;
@@ -60,10 +62,11 @@ impl Control {
             changing_guilds: tokio::sync::Mutex::default(),
         });
         core.take_snapshot(&mut changes).await;
-        let (repairs, broken) = mpsc::unbounded_channel();
+        core.watch_stages();
+        let (chores, to_do) = mpsc::unbounded_channel();
         let tasks = vec![
-            tokio::spawn(core.clone().tell_changes(changes, repairs)),
-            tokio::spawn(core.clone().repair(broken)),
+            tokio::spawn(core.clone().tell_changes(changes, chores)),
+            tokio::spawn(core.clone().do_chores(to_do)),
             tokio::spawn(core.clone().keep_time()),
         ];
         Ok(Arc::new(Self { core, tasks }))
@@ -104,35 +107,57 @@ impl Core {
         }
     }
 
+    /// Ends, in a while, the stages that were live when the last process ended and that nobody comes back to.
+    fn watch_stages(&self) {
+        let live: Vec<_> = self
+            .directory
+            .read()
+            .stages()
+            .map(|stage| stage.channel_id)
+            .collect();
+        for channel in live {
+            self.watch_stage(channel);
+        }
+    }
+
     /// Turns changes into events, one after the other.
-    async fn tell_changes(self: Arc<Self>, mut changes: Watch, repairs: mpsc::UnboundedSender<Repair>) {
+    async fn tell_changes(self: Arc<Self>, mut changes: Watch, to_do: mpsc::UnboundedSender<Chore>) {
         while let Some(change) = changes.next().await {
-            let Reaction {
-                dispatches,
-                repairs: broken,
-            } = self.calls.apply(&change, true);
+            let Reaction { dispatches, chores } = self.calls.apply(&change, true);
             for dispatch in dispatches {
                 self.hub.deliver(&self.directory.read(), dispatch);
             }
-            for repair in broken {
+            for chore in chores {
                 // The receiver lives as long as this task does.
-                let _ = repairs.send(repair);
+                let _ = to_do.send(chore);
             }
             self.calls.applied(&change);
         }
         tracing::error!("the switchboard has gone away; joins and moves no longer work");
     }
 
-    /// Brings calls back that lost their node.
-    async fn repair(self: Arc<Self>, mut broken: mpsc::UnboundedReceiver<Repair>) {
-        while let Some(Repair { channel, lost }) = broken.recv().await {
-            if let Err(error) = self.calls.act(|facts| facts.repair(channel, lost.as_ref())).await {
-                tracing::error!(%error, %channel, "a call cannot be brought to another node");
+    /// Does what changes made necessary.
+    async fn do_chores(self: Arc<Self>, mut to_do: mpsc::UnboundedReceiver<Chore>) {
+        while let Some(chore) = to_do.recv().await {
+            match chore {
+                Chore::Repair { channel, lost } => self.repair(channel, lost.as_ref()).await,
+                Chore::Emptied(channel) => {
+                    if let Err(error) = self.room_emptied(channel).await {
+                        tracing::error!(%error, %channel, "what was said about a room cannot be taken back");
+                    }
+                }
             }
-            let call = self.calls.view().call(channel).map(|call| call.node.clone());
-            if call.is_some_and(|node| self.calls.view().node(&node).is_none()) {
-                tracing::warn!(%channel, "no media node takes this call; its people wait for one");
-            }
+        }
+    }
+
+    /// Brings back a call that lost its node.
+    async fn repair(&self, channel: ChannelId, lost: Option<&NodeId>) {
+        if let Err(error) = self.calls.act(|facts| facts.repair(channel, lost)).await {
+            tracing::error!(%error, %channel, "a call cannot be brought to another node");
+        }
+        let call = self.calls.view().call(channel).map(|call| call.node.clone());
+        if call.is_some_and(|node| self.calls.view().node(&node).is_none()) {
+            tracing::warn!(%channel, "no media node takes this call; its people wait for one");
         }
     }
 
@@ -157,6 +182,8 @@ impl Core {
                     .await
             }
             Timer::TimeOut(guild, _) => self.look_at_rooms(*guild).await,
+            Timer::EmptyStage(channel) => self.stage_stayed_empty(*channel).await.map(|()| true),
+            Timer::Sweep => self.carry_idle().await.map(|()| true),
             Timer::Resume(session) => {
                 // A resume takes the timer back, but may come while it is being taken out.
                 if self.hub.session(session).is_some_and(|cell| !cell.is_attached()) {
@@ -166,6 +193,14 @@ impl Core {
             }
         }
         .map(|_| ())
+    }
+
+    /// Carries idle members to the channels for the idle.
+    async fn carry_idle(&self) -> Result<(), Error> {
+        for voice in self.calls.idle() {
+            self.calls.act(|facts| facts.idle_ended(voice)).await?;
+        }
+        Ok(())
     }
 
     /// A session has no socket: it waits to be resumed.

@@ -12,6 +12,7 @@ mod guilds;
 mod load;
 mod location;
 mod records;
+mod stages;
 mod token;
 mod world;
 
@@ -26,6 +27,7 @@ pub use records::{
     Ban, Channel, Guild, GuildSettings, Member, NewUser, Overwrite, OverwriteTarget, PrivateChannel, Role,
     User,
 };
+pub(crate) use stages::Stage;
 pub(crate) use world::{Home, World};
 
 use database::{Claim, Database};
@@ -43,12 +45,17 @@ type Connection = sqlx::AnyConnection;
 type Row = sqlx::any::AnyRow;
 
 /// The tables, in the order in which they came to be.
-const MIGRATIONS: [(i64, &str, &str); 2] = [
+const MIGRATIONS: [(i64, &str, &str); 3] = [
     (1, "directory", include_str!("../migrations/0001_directory.sql")),
     (
         4,
         "guild details",
         include_str!("../migrations/0004_guild_details.sql"),
+    ),
+    (
+        7,
+        "stage instances",
+        include_str!("../migrations/0007_stage_instances.sql"),
     ),
 ];
 

@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 use voxhall_live::VoiceRecord;
 use voxhall_protocol::Nullable;
-use voxhall_protocol::ids::{ChannelId, UserId};
+use voxhall_protocol::ids::{ChannelId, GuildId, UserId};
 use voxhall_protocol::model;
 use voxhall_protocol::model::{OverwriteKind, PermissionOverwrite, Permissions, RoleColors, Timestamp};
 
 use crate::calls::view::LiveView;
-use crate::directory::{Channel, Guild, Member, OverwriteTarget, PrivateChannel, Role, User, World};
+use crate::directory::{Channel, Guild, Member, OverwriteTarget, PrivateChannel, Role, Stage, User, World};
 
 /// An account as others see it.
 pub(crate) fn user(user: &User) -> model::User {
@@ -155,6 +155,20 @@ pub(crate) fn voice_state(world: &World, record: &VoiceRecord) -> model::VoiceSt
     }
 }
 
+/// A stage that is live.
+pub(crate) fn stage(guild_id: GuildId, stage: &Stage) -> model::StageInstance {
+    model::StageInstance {
+        id: stage.id,
+        guild_id,
+        channel_id: stage.channel_id,
+        topic: stage.topic.clone(),
+        privacy_level: stage.privacy,
+        discoverable_disabled: true,
+        guild_scheduled_event_id: None,
+        extra: Default::default(),
+    }
+}
+
 /// How many members that nobody asked for a guild object may hold.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct OtherMembers(pub(crate) usize);
@@ -183,6 +197,8 @@ pub(crate) fn guild(
             needed.insert(user);
         }
     }
+    let stages = visible.iter().filter_map(|channel| world.stage(channel.id));
+    let stages = stages.map(|live| stage(guild.id, live)).collect();
     let members = needed.iter().filter_map(|user| guild.members.get(user));
     let members: Vec<model::Member> = members.filter_map(|it| member(world, it)).collect();
     model::Guild {
@@ -192,6 +208,7 @@ pub(crate) fn guild(
         members,
         channels: visible.into_iter().map(channel).collect(),
         voice_states: states.into_iter().map(inner_voice_state).collect(),
+        stage_instances: stages,
         ..guild_profile(guild).0
     }
 }

@@ -34,6 +34,7 @@ mod reply;
 mod roles;
 mod route;
 mod schemas;
+mod stages;
 mod users;
 mod voice_states;
 
@@ -66,6 +67,7 @@ fn api() -> Routes {
         .merge(overwrites::api())
         .merge(voice_states::api())
         .merge(channels::api())
+        .merge(stages::api())
         .merge(effects::api())
         .merge(private_calls::api())
 }

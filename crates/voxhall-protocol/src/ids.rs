@@ -112,6 +112,8 @@ ids! {
     RoleId,
     /// An application, which owns a bot.
     ApplicationId,
+    /// A stage that is live.
+    StageInstanceId,
     /// What Identify calls `server_id`: a guild, a private channel, or a stream's RTC server.
     ServerId,
 }

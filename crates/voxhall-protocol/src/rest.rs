@@ -40,6 +40,8 @@ open_numbers! {
         UnknownUser = 10013 => "unknown user",
         /// The user is in no room.
         UnknownVoiceState = 10065 => "unknown voice state",
+        /// The stage is not live.
+        UnknownStageInstance = 10067 => "unknown stage instance",
         /// Not for bots.
         BotsNotAllowed = 20001 => "bots cannot use this endpoint",
         /// Too many requests on this resource.
@@ -68,6 +70,8 @@ open_numbers! {
         InvalidJson = 50109 => "the request body contains invalid JSON",
         /// Muted, deafened or suppressed, so no effects.
         CannotSendEffects = 50167 => "cannot send voice effects while muted, deafened or suppressed",
+        /// Live already.
+        StageAlreadyOpen = 150_006 => "the stage is already open",
         /// Nobody of those who were named could be banned.
         CannotBanUsers = 500_000 => "failed to ban users",
     }

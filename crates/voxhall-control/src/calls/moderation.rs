@@ -25,8 +25,42 @@ pub(crate) struct VoiceEdit {
     pub(crate) mute: Option<bool>,
     /// Deafens or lets hear.
     pub(crate) deaf: Option<bool>,
-    /// Takes or gives the right to speak (stages).
-    pub(crate) suppress: Option<bool>,
+}
+
+/// What may become of somebody in a stage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum StageStep {
+    /// A moderator wants it to speak, at this ISO 8601 time. A bot just does; a person has to accept, and until then
+    /// the time stands in its voice state.
+    Invited(String),
+    /// It speaks: a moderator of its own accord, or somebody who accepts.
+    Speaks,
+    /// It is among the audience.
+    Listens,
+    /// It raises its hand, at this ISO 8601 time.
+    Asks(String),
+    /// It takes its hand down.
+    AsksNoMore,
+}
+
+impl StageStep {
+    fn take(&self, record: &mut VoiceRecord, bot: bool) {
+        match self {
+            Self::Invited(_) if !record.suppress => {}
+            Self::Invited(at) => {
+                record.suppress = false;
+                record.request_to_speak_timestamp = (!bot).then(|| at.clone());
+            }
+            Self::Speaks | Self::Listens => {
+                record.suppress = *self == Self::Listens;
+                record.request_to_speak_timestamp = None;
+            }
+            // Who speaks already need not ask.
+            Self::Asks(since) if record.suppress => record.request_to_speak_timestamp = Some(since.clone()),
+            Self::Asks(_) => {}
+            Self::AsksNoMore => record.request_to_speak_timestamp = None,
+        }
+    }
 }
 
 impl Facts<'_> {
@@ -215,26 +249,26 @@ impl Facts<'_> {
         Some(())
     }
 
-    /// Mutes, deafens, suppresses.
+    /// Mutes and deafens.
     pub(crate) fn edit_voice(self, record: &VoiceRecord, edit: VoiceEdit) -> Option<Plan> {
         let mut plan = Plan::new();
         let changed = VoiceRecord {
             mute: edit.mute.unwrap_or(record.mute),
             deaf: edit.deaf.unwrap_or(record.deaf),
-            suppress: edit.suppress.unwrap_or(record.suppress),
             ..record.clone()
         };
         self.put_voice(&mut plan, record, &changed)?;
         Some(plan)
     }
 
-    /// Raises a hand in a stage, or takes it down.
-    pub(crate) fn request_to_speak(self, record: &VoiceRecord, since: Option<String>) -> Option<Plan> {
+    /// What becomes of somebody in a stage, one step after the other.
+    pub(crate) fn stage_steps(self, record: &VoiceRecord, steps: &[StageStep]) -> Option<Plan> {
         let mut plan = Plan::new();
-        let changed = VoiceRecord {
-            request_to_speak_timestamp: since,
-            ..record.clone()
-        };
+        let bot = self.world.user(record.user_id).is_some_and(|user| user.bot);
+        let mut changed = record.clone();
+        for step in steps {
+            step.take(&mut changed, bot);
+        }
         self.put_voice(&mut plan, record, &changed)?;
         Some(plan)
     }
@@ -274,6 +308,16 @@ impl Facts<'_> {
         let mut plan = Plan::new();
         self.leave(&mut plan, record, TicketEnd::Disconnected);
         plan
+    }
+
+    /// Somebody is no longer one of a group's people: rung no more and, if in the call, out of it.
+    pub(crate) fn recipient_removed(self, channel: ChannelId, user: UserId) -> Option<Plan> {
+        let call = self.view.call(channel)?;
+        let mut inside = self.view.room(channel);
+        match inside.find(|record| record.user_id == user) {
+            Some(record) => Some(self.disconnect(record)),
+            None => self.stop_ringing(call, &[user]),
+        }
     }
 
     /// A session is over: it leaves all its rooms.

@@ -69,6 +69,7 @@ pub(crate) fn events(transition: &Transition, view: &LiveView, world: &World) ->
         Transition::Voice {
             before,
             after: Some(after),
+            ..
         } => voice_events(before.as_ref(), after, world),
         Transition::Ticket {
             key,

@@ -23,6 +23,11 @@ const VIDEO_LIMIT: usize = 25;
 /// How many cameras one stage carries.
 const STAGE_VIDEO_LIMIT: usize = 50;
 
+/// What makes a moderator of a stage.
+pub(crate) const STAGE_MODERATOR: Permissions = Permissions::MANAGE_CHANNELS
+    .union(Permissions::MUTE_MEMBERS)
+    .union(Permissions::MOVE_MEMBERS);
+
 /// How long a voice connection may take before a client that asks again is believed to have failed.
 const TIME_TO_CONNECT: Duration = Duration::from_secs(1);
 
@@ -249,13 +254,16 @@ impl<'a> Facts<'a> {
         kind == Some(ChannelKind::GuildStage)
     }
 
-    /// Whether somebody who enters may not speak: no SPEAK, timed out, or audience of a stage.
+    /// Whether somebody who enters may not speak: no SPEAK, timed out, audience of a stage, or among the idle.
     pub(super) fn suppressed(self, channel: ChannelId, user: UserId) -> bool {
-        let Some((_, record)) = self.world.guild_channel(channel) else {
+        let Some((guild, record)) = self.world.guild_channel(channel) else {
             return false;
         };
+        if guild.settings.afk_channel_id == Some(channel) {
+            return true;
+        }
         let needed = if record.kind == ChannelKind::GuildStage {
-            Permissions::MANAGE_CHANNELS | Permissions::MUTE_MEMBERS | Permissions::MOVE_MEMBERS
+            STAGE_MODERATOR
         } else {
             Permissions::SPEAK
         };

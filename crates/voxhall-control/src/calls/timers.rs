@@ -16,6 +16,10 @@ pub(crate) enum Timer {
     Unconnected(ChannelId, UserId),
     /// A member's time-out ends.
     TimeOut(GuildId, UserId),
+    /// A live stage has nobody in it.
+    EmptyStage(ChannelId),
+    /// It is time to look for idle members.
+    Sweep,
     /// A session without a socket was not resumed in time.
     Resume(String),
 }

@@ -34,6 +34,7 @@ pub(crate) enum Transition {
     },
     /// A voice state came, changed or went.
     Voice {
+        key: VoiceKey,
         before: Option<VoiceRecord>,
         after: Option<VoiceRecord>,
     },
@@ -44,7 +45,10 @@ pub(crate) enum Transition {
         after: Option<TicketRecord>,
     },
     /// A voice connection came, changed or went.
-    Link,
+    Link {
+        /// Who spoke just now.
+        spoke: Option<VoiceKey>,
+    },
     /// A key that control has no use for.
     Nothing,
 }
@@ -109,6 +113,7 @@ impl LiveView {
                 let before = self.voices.insert(voice, after.clone());
                 self.moved(voice, before.as_ref(), Some(&after));
                 Transition::Voice {
+                    key: voice,
                     before,
                     after: Some(after),
                 }
@@ -124,8 +129,14 @@ impl LiveView {
                 }
             }
             Some(Key::Link(link)) => {
-                self.links.insert(link, LinkRecord::decode(key, value)?);
-                Transition::Link
+                let after = LinkRecord::decode(key, value)?;
+                let noted = after.spoke;
+                let (_, channel, user) = link;
+                let before = self.links.insert(link, after);
+                let spoke = noted > before.map_or(0, |before| before.spoke);
+                Transition::Link {
+                    spoke: spoke.then(|| self.voice_in_room(channel, user)).flatten(),
+                }
             }
             None => Transition::Nothing,
         })
@@ -148,7 +159,11 @@ impl LiveView {
             Some(Key::Voice(voice)) => {
                 let before = self.voices.remove(&voice);
                 self.moved(voice, before.as_ref(), None);
-                Transition::Voice { before, after: None }
+                Transition::Voice {
+                    key: voice,
+                    before,
+                    after: None,
+                }
             }
             Some(Key::Ticket(ticket)) => Transition::Ticket {
                 before: self.take_ticket(&ticket),
@@ -157,7 +172,7 @@ impl LiveView {
             },
             Some(Key::Link(link)) => {
                 self.links.remove(&link);
-                Transition::Link
+                Transition::Link { spoke: None }
             }
             None => Transition::Nothing,
         }
@@ -242,6 +257,12 @@ impl LiveView {
     pub(crate) fn room(&self, channel: ChannelId) -> impl Iterator<Item = &VoiceRecord> {
         let inside = self.rooms.get(&channel).into_iter().flatten();
         inside.filter_map(|voice| self.voices.get(voice))
+    }
+
+    /// Which of the voice states in a room is an account's.
+    fn voice_in_room(&self, channel: ChannelId, user: UserId) -> Option<VoiceKey> {
+        let mut inside = self.rooms.get(&channel)?.iter();
+        inside.find(|(inside, _)| *inside == user).copied()
     }
 
     /// How many are in a room.

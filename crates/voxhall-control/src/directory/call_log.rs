@@ -1,8 +1,9 @@
 //! The messages that stand for private calls, and how far accounts have read.
 
+use sqlx::Row as _;
 use voxhall_protocol::ids::{ChannelId, MessageId, UserId};
 
-use super::{Directory, to_sql};
+use super::{Directory, from_sql, to_sql};
 use crate::Error;
 
 /// How far an account has read a channel.
@@ -23,6 +24,17 @@ pub(crate) struct CallMessage {
     pub(crate) channel_id: ChannelId,
     /// Who began the call.
     pub(crate) author: UserId,
+}
+
+/// A call as it is remembered. A call that somebody missed is one without that account among the participants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LoggedCall {
+    /// The message.
+    pub(crate) message: CallMessage,
+    /// Everyone who ever joined.
+    pub(crate) participants: Vec<UserId>,
+    /// Unix milliseconds of its end; `None` while it runs.
+    pub(crate) ended_at_ms: Option<u64>,
 }
 
 impl Directory {
@@ -53,6 +65,51 @@ impl Directory {
             channel.last_message_id = Some(message.id);
         }
         Ok(())
+    }
+
+    /// The messages of the calls in a private channel, newest first: those before `before` (`None` for the newest), at
+    /// most `most` of them.
+    pub(crate) async fn call_messages(
+        &self,
+        channel: ChannelId,
+        before: Option<MessageId>,
+        most: u32,
+    ) -> Result<Vec<LoggedCall>, Error> {
+        let rows = sqlx::query(
+            "SELECT id, author_id, ended_at_ms FROM call_messages WHERE channel_id = $1 AND id < $2 \
+             ORDER BY id DESC LIMIT $3",
+        )
+        .bind(to_sql(channel.0))
+        .bind(before.map_or(i64::MAX, |id| to_sql(id.0)))
+        .bind(i64::from(most))
+        .fetch_all(&self.pool)
+        .await?;
+        let mut calls = Vec::with_capacity(rows.len());
+        for row in rows {
+            let id = MessageId(from_sql(row.try_get("id")?));
+            calls.push(LoggedCall {
+                message: CallMessage {
+                    id,
+                    channel_id: channel,
+                    author: UserId(from_sql(row.try_get("author_id")?)),
+                },
+                participants: self.call_participants(id).await?,
+                ended_at_ms: row.try_get::<Option<i64>, _>("ended_at_ms")?.map(from_sql),
+            });
+        }
+        Ok(calls)
+    }
+
+    async fn call_participants(&self, message: MessageId) -> Result<Vec<UserId>, Error> {
+        let rows =
+            sqlx::query("SELECT user_id FROM call_participants WHERE message_id = $1 ORDER BY user_id")
+                .bind(to_sql(message.0))
+                .fetch_all(&self.pool)
+                .await?;
+        let users = rows
+            .iter()
+            .map(|row| Ok(UserId(from_sql(row.try_get("user_id")?))));
+        users.collect()
     }
 
     /// Notes that somebody joined a call.

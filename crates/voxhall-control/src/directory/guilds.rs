@@ -6,7 +6,7 @@ use voxhall_protocol::ids::{ChannelId, GuildId, RoleId, UserId};
 use voxhall_protocol::model::ChannelKind;
 
 use super::guild_write::GuildWrite;
-use super::records::{Channel, Guild, Member, PrivateChannel, Role};
+use super::records::{Channel, Guild, GuildSettings, Member, PrivateChannel, Role};
 use super::{Directory, to_sql};
 use crate::Error;
 use crate::permissions::Permissions;
@@ -39,6 +39,23 @@ impl Directory {
         self.write_guild(id, new_guild(id, name, owner, crate::wall::now_ms()))
             .await?;
         Ok(id)
+    }
+
+    /// Changes what a guild's managers set.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`] without such a guild, [`Error::Directory`].
+    pub async fn put_guild_settings(&self, guild: GuildId, settings: GuildSettings) -> Result<(), Error> {
+        let head = {
+            let world = self.read();
+            let guild = world.guild(guild).ok_or(Error::Unknown { what: "guild" })?;
+            GuildWrite::Head {
+                name: guild.name.clone(),
+                owner_id: guild.owner_id,
+                settings: Box::new(settings),
+            }
+        };
+        self.write_guild(guild, vec![head]).await
     }
 
     /// Adds or replaces a role.

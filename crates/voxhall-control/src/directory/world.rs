@@ -6,6 +6,7 @@ use voxhall_protocol::ids::{ChannelId, GuildId, UserId};
 
 use super::call_log::ReadState;
 use super::records::{Channel, Guild, Member, PrivateChannel, User};
+use super::stages::Stage;
 use super::token::Digest;
 use crate::permissions::{Permissions, channel_permissions, guild_permissions, left_by_time_out};
 
@@ -29,6 +30,7 @@ pub(crate) struct World {
     pub(super) guilds_of: HashMap<UserId, BTreeSet<GuildId>>,
     pub(super) private_of: HashMap<UserId, BTreeSet<ChannelId>>,
     pub(super) read_states: HashMap<UserId, BTreeMap<ChannelId, ReadState>>,
+    pub(super) stages: BTreeMap<ChannelId, Stage>,
 }
 
 impl World {
@@ -74,6 +76,17 @@ impl World {
     /// A private channel.
     pub(crate) fn private(&self, channel: ChannelId) -> Option<&PrivateChannel> {
         self.private.get(&channel)
+    }
+
+    /// A stage that is live, in a channel that still exists.
+    pub(crate) fn stage(&self, channel: ChannelId) -> Option<&Stage> {
+        let stage = self.stages.get(&channel)?;
+        self.guild_channel(channel).map(|_| stage)
+    }
+
+    /// The stages that are live.
+    pub(crate) fn stages(&self) -> impl Iterator<Item = &Stage> {
+        self.stages.values()
     }
 
     /// An account in a guild.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use voxhall_protocol::gateway::{ChannelNote, Event, Intents, MessageAck};
+use voxhall_protocol::gateway::{Event, Intents, MessageAck};
 use voxhall_protocol::ids::{ChannelId, GuildId, MessageId};
 use voxhall_protocol::model::{self, Permissions};
 use voxhall_protocol::rest::{AckMessage, ApiErrorCode, ChannelDraft, VoiceStatus};
@@ -149,7 +149,7 @@ async fn set_status(
     Named(id): Named<ChannelId>,
     Body(request): Body<VoiceStatus>,
 ) -> Answer<Done> {
-    let mut channel = guild_channel(&core, &caller, id)?;
+    let channel = guild_channel(&core, &caller, id)?;
     if !channel.kind.is_voice() {
         return Err(Failure::bad_request(ApiErrorCode::WrongChannelKind));
     }
@@ -175,21 +175,8 @@ async fn set_status(
     let fits = status
         .as_ref()
         .is_none_or(|status| status.chars().count() <= LONGEST_STATUS);
-    channel.status = check(status, fits, "status", "give at most 500 characters")?;
-    core.directory.put_channel(channel.clone()).await?;
-    let note = ChannelNote {
-        id,
-        guild_id: Some(channel.guild_id),
-        status: channel.status.into(),
-        voice_start_time: Nullable::Absent,
-        extra: Extra::new(),
-    };
-    let event = Event::VoiceChannelStatusUpdate(note);
-    let event = Outgoing::new(&event, Subscription::Intents(Intents::GUILDS));
-    core.hub.deliver(
-        &core.directory.read(),
-        Dispatch::now(Audience::Viewers(id), event),
-    );
+    let status = check(status, fits, "status", "give at most 500 characters")?;
+    core.set_channel_status(channel, status).await?;
     Ok(Done)
 }
 

@@ -13,7 +13,7 @@ use super::caller::Caller;
 use super::members::target;
 use super::reply::{Answer, Body, Done, Failure, Json, Named};
 use super::route::{Routes, get};
-use crate::calls::moderation::VoiceEdit;
+use crate::calls::moderation::StageStep;
 use crate::control::Core;
 use crate::{render, wall};
 
@@ -54,24 +54,22 @@ async fn edit(
     let user = target(&caller, &user)?;
     let record = visible_state(&core, &caller, guild, user)?;
     check(&core, &caller, &record, &edit)?;
-    if let Some(suppress) = edit.suppress {
-        let change = VoiceEdit {
-            suppress: Some(suppress),
-            ..VoiceEdit::default()
-        };
-        core.calls
-            .act(|facts| facts.edit_voice(facts.view.voice_in_guild(user, guild)?, change))
-            .await?;
-    }
-    if !edit.request_to_speak_timestamp.is_absent() {
-        let since = edit
-            .request_to_speak_timestamp
-            .value()
-            .map(|since| since.0.clone());
-        core.calls
-            .act(|facts| facts.request_to_speak(facts.view.voice_in_guild(user, guild)?, since.clone()))
-            .await?;
-    }
+    let own = user == caller.id();
+    let now = Timestamp::from_unix_ms(wall::now_ms()).0;
+    let place = edit.suppress.map(|suppress| match (suppress, own) {
+        (true, _) => StageStep::Listens,
+        (false, true) => StageStep::Speaks,
+        (false, false) => StageStep::Invited(now),
+    });
+    let hand = match edit.request_to_speak_timestamp {
+        Nullable::Absent => None,
+        Nullable::Null => Some(StageStep::AsksNoMore),
+        Nullable::Value(since) => Some(StageStep::Asks(since.0)),
+    };
+    let steps: Vec<StageStep> = place.into_iter().chain(hand).collect();
+    core.calls
+        .act(|facts| facts.stage_steps(facts.view.voice_in_guild(user, guild)?, &steps))
+        .await?;
     Ok(Done)
 }
 
@@ -92,8 +90,11 @@ fn check(core: &Core, caller: &Caller, record: &VoiceRecord, edit: &PatchVoiceSt
         ));
     }
     let own = record.user_id == caller.id();
-    // Stepping down needs nobody's leave.
-    if edit.suppress.is_some() && !(own && edit.suppress == Some(true)) {
+    // Stepping down and accepting an invitation need nobody's leave.
+    let stays_or_steps_down = edit
+        .suppress
+        .is_none_or(|suppress| own && (suppress || !record.suppress));
+    if !stays_or_steps_down {
         caller.may_in(&world, channel, Permissions::MUTE_MEMBERS)?;
     }
     match &edit.request_to_speak_timestamp {

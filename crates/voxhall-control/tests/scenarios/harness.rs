@@ -119,6 +119,18 @@ impl Server {
         self.put(&key::link(&node, channel, user), &link).await;
     }
 
+    /// Writes what the node writes when it hears a member for the `spoke`th time.
+    pub async fn speaks(&self, channel: &str, user: &str, spoke: u64) {
+        let (channel, user) = (channel.parse().unwrap(), user.parse().unwrap());
+        let node = NodeId("local".to_owned());
+        let link = LinkRecord {
+            token: self.ticket(channel, user).await.expect("a ticket").token,
+            state: LinkState::Connected,
+            spoke,
+        };
+        self.put(&key::link(&node, channel, user), &link).await;
+    }
+
     /// The address of a member over REST.
     pub fn member_path(user: &str) -> String {
         format!("/api/v10/guilds/{GUILD}/members/{user}")

@@ -1,7 +1,6 @@
-//! Moderators over REST: mute, deafen, move, disconnect (gateway-and-calls, sections 4.5, 5 and 9.3), and stages.
+//! Moderators over REST: mute, deafen, move, disconnect (gateway-and-calls, sections 4.5, 5 and 9.3).
 
 use serde_json::{Value, json};
-use voxhall_protocol::model::ChannelKind;
 
 use crate::harness::{Client, GUILD, Server, TURBULENCE, VOICE, assert_contains, settle};
 
@@ -112,57 +111,6 @@ async fn who_may_not() {
         .request("PATCH", &Server::member_path("5"), &owner, "{}")
         .await;
     assert_eq!((status.as_u16(), &body["code"]), (404, &json!(10007)));
-}
-
-#[tokio::test]
-async fn a_stage_has_listeners_hands_and_speakers() {
-    let server = Server::start().await;
-    let guild = GUILD.parse().unwrap();
-    let stage = server
-        .directory
-        .create_channel(guild, None, ChannelKind::GuildStage, "Stage")
-        .await
-        .unwrap();
-    let (mut client, _) = server.person("turbulence").await;
-    client.voice(Some(GUILD), Some(&stage.to_string())).await;
-    assert_eq!(client.expect("VOICE_STATE_UPDATE").await["suppress"], true);
-    client.expect("VOICE_SERVER_UPDATE").await;
-    let mine = format!("/api/v10/guilds/{GUILD}/voice-states/@me");
-    let theirs = format!("/api/v10/guilds/{GUILD}/voice-states/{TURBULENCE}");
-    let (listener, owner) = (server.token("turbulence"), server.token("Exp"));
-
-    let late = r#"{"request_to_speak_timestamp":"2020-01-01T00:00:00+00:00"}"#;
-    assert_eq!(
-        server.request("PATCH", &mine, &listener, late).await.0.as_u16(),
-        400
-    );
-    let hand = r#"{"request_to_speak_timestamp":"2999-01-01T00:00:00+00:00"}"#;
-    assert_eq!(
-        server.request("PATCH", &mine, &listener, hand).await.0.as_u16(),
-        204
-    );
-    let state = client.expect("VOICE_STATE_UPDATE").await;
-    assert_eq!(state["request_to_speak_timestamp"], "2999-01-01T00:00:00+00:00");
-    assert_eq!(
-        server
-            .request("PATCH", &mine, &listener, r#"{"suppress":false}"#)
-            .await
-            .0
-            .as_u16(),
-        403
-    );
-    assert_eq!(
-        server
-            .request("PATCH", &theirs, &owner, r#"{"suppress":false}"#)
-            .await
-            .0
-            .as_u16(),
-        204
-    );
-    assert_eq!(client.expect("VOICE_STATE_UPDATE").await["suppress"], false);
-    let (status, _, body) = server.request("GET", &theirs, "Bot x", "").await;
-    assert_eq!((status.as_u16(), &body["suppress"]), (200, &json!(false)));
-    assert_eq!(server.request("GET", &mine, &owner, "").await.2["code"], 10065);
 }
 
 #[tokio::test]

@@ -13,8 +13,8 @@ use super::payload::{
 };
 use crate::Extra;
 use crate::model::{
-    Channel, Guild, GuildProfile, Message, PartialMessage, ReadyPayload, UnavailableGuild, VoiceState,
-    VoiceStateDraft,
+    Channel, Guild, GuildProfile, Message, PartialMessage, ReadyPayload, StageInstance, UnavailableGuild,
+    VoiceState, VoiceStateDraft,
 };
 
 macro_rules! events {
@@ -136,6 +136,12 @@ events! {
     VoiceChannelStartTimeUpdate(ChannelNote) = "VOICE_CHANNEL_START_TIME_UPDATE";
     /// An animation or a sound.
     VoiceChannelEffectSend(VoiceChannelEffect) = "VOICE_CHANNEL_EFFECT_SEND";
+    /// A stage is live.
+    StageInstanceCreate(StageInstance) = "STAGE_INSTANCE_CREATE";
+    /// A live stage has another topic.
+    StageInstanceUpdate(StageInstance) = "STAGE_INSTANCE_UPDATE";
+    /// A stage is not live any more.
+    StageInstanceDelete(StageInstance) = "STAGE_INSTANCE_DELETE";
     /// A new message.
     MessageCreate(Box<Message>) = "MESSAGE_CREATE";
     /// A changed message.

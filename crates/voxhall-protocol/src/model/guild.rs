@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Channel, Member, Permissions, Timestamp, VoiceState};
+use super::{Channel, Member, Permissions, StageInstance, Timestamp, VoiceState};
 use crate::ids::{ApplicationId, ChannelId, GuildId, RoleId, UserId};
 use crate::{Extra, Nullable, scalar};
 
@@ -275,7 +275,7 @@ pub struct Guild {
     pub voice_states: Vec<VoiceState>,
     /// Stages that are live.
     #[serde(default)]
-    pub stage_instances: Vec<Value>,
+    pub stage_instances: Vec<StageInstance>,
     /// Events to come.
     #[serde(default)]
     pub guild_scheduled_events: Vec<Value>,

@@ -8,6 +8,7 @@ mod guild;
 mod message;
 mod permissions;
 mod ready;
+mod stage;
 mod timestamp;
 mod user;
 mod voice;
@@ -17,6 +18,7 @@ pub use guild::{Guild, GuildProfile, ReadyGuild, Role, RoleColors, UnavailableGu
 pub use message::{CallInfo, Message, MessageKind, PartialMessage};
 pub use permissions::Permissions;
 pub use ready::{PartialApplication, ReadyPayload};
+pub use stage::{CreateStageInstance, PatchStageInstance, StageInstance, StagePrivacy};
 pub use timestamp::Timestamp;
 pub use user::{Member, User};
 pub use voice::{VoiceRegion, VoiceState, VoiceStateDraft};
