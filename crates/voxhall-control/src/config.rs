@@ -77,6 +77,8 @@ pub struct Limits {
     pub alone_in_call: Duration,
     /// The highest bitrate a voice channel may be given, in bit/s.
     pub max_bitrate: u32,
+    /// Requests over REST; `None` counts none.
+    pub rest: Option<RestLimits>,
 }
 
 impl Default for Limits {
@@ -97,6 +99,7 @@ impl Default for Limits {
             ring_time: Duration::from_secs(30),
             alone_in_call: Duration::from_secs(300),
             max_bitrate: 384_000,
+            rest: Some(RestLimits::strict()),
         }
     }
 }
@@ -107,7 +110,70 @@ impl Limits {
     pub fn dev() -> Self {
         Self {
             identifies: 1000,
+            rest: Some(RestLimits::loose()),
             ..Self::default()
+        }
+    }
+}
+
+/// So many in a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    /// How many.
+    pub requests: u32,
+    /// The time that they are counted over.
+    pub per: Duration,
+}
+
+impl Rate {
+    /// `requests` in `seconds`.
+    #[must_use]
+    pub const fn new(requests: u32, seconds: u64) -> Self {
+        Self {
+            requests,
+            per: Duration::from_secs(seconds),
+        }
+    }
+
+    /// `factor` times as many in the same time.
+    pub(crate) const fn times(self, factor: u32) -> Self {
+        Self {
+            requests: self.requests.saturating_mul(factor),
+            per: self.per,
+        }
+    }
+}
+
+/// What one client may ask for over REST. Each route has a rate of its own beside these.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RestLimits {
+    /// Requests of one account, or from one address without a token.
+    pub global: Rate,
+    /// Requests from one address that end with 401, 403 or 429.
+    pub refused: Rate,
+    /// How many times its rate each route has.
+    pub factor: u32,
+}
+
+impl RestLimits {
+    /// Those that clients know.
+    #[must_use]
+    pub const fn strict() -> Self {
+        Self {
+            global: Rate::new(50, 1),
+            refused: Rate::new(10_000, 600),
+            factor: 1,
+        }
+    }
+
+    /// Ten times as much: what a test suite does passes, what a loop without a brake does not.
+    #[must_use]
+    pub const fn loose() -> Self {
+        let strict = Self::strict();
+        Self {
+            global: strict.global.times(10),
+            refused: strict.refused.times(10),
+            factor: 10,
         }
     }
 }

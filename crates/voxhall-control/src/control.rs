@@ -13,6 +13,7 @@ use crate::calls::{Calls, Chore, Reaction};
 use crate::directory::{Directory, User};
 use crate::gateway::hub::Hub;
 use crate::gateway::login::IdentifyGate;
+use crate::rest::Throttle;
 use crate::{ControlConfig, Error, dev};
 
 /// The control plane: main Gateway, REST and calls. Its tasks end when it is dropped.
@@ -31,6 +32,7 @@ pub(crate) struct Core {
     pub(crate) calls: Calls,
     pub(crate) hub: Hub,
     pub(crate) identifies: IdentifyGate,
+    pub(crate) throttle: Throttle,
     /// Becomes true when clients shall go elsewhere.
     pub(crate) draining: watch::Sender<bool>,
     /// Held while an unknown token becomes a bot, so that it becomes one bot and not two.
@@ -53,6 +55,7 @@ impl Control {
         let mut changes = board.watch("").await?;
         let core = Arc::new(Core {
             calls: Calls::new(board, directory.clone(), config.limits.clone()),
+            throttle: Throttle::new(config.limits.rest),
             config,
             directory,
             hub: Hub::default(),

@@ -24,7 +24,7 @@ mod wall;
 
 pub mod dev;
 
-pub use config::{ControlConfig, Limits, Region};
+pub use config::{ControlConfig, Limits, Rate, Region, RestLimits};
 pub use control::Control;
 pub use directory::{
     Ban, Channel, Directory, Guild, GuildSettings, Location, Member, NewUser, Overwrite, OverwriteTarget,

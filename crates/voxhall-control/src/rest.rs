@@ -23,18 +23,21 @@ mod form;
 mod gateway;
 mod guild_channels;
 mod guilds;
+mod limiter;
 mod member_edit;
 mod members;
 mod openapi;
 mod operation;
 mod overwrites;
 mod private_calls;
+mod rates;
 mod reason;
 mod reply;
 mod roles;
 mod route;
 mod schemas;
 mod stages;
+mod throttle;
 mod users;
 mod voice_states;
 
@@ -46,6 +49,7 @@ use axum::{Router, middleware};
 use crate::control::Core;
 use reply::Failure;
 use route::Routes;
+pub(crate) use throttle::Throttle;
 
 /// The most bytes of a request's body. What voice needs is small.
 const LONGEST_BODY: usize = 256 << 10;
@@ -96,9 +100,10 @@ pub(crate) fn router(core: Arc<Core>) -> Router {
         .nest("/api/v9", api())
         .nest("/api", api())
         .into_router()
-        .fallback(|| async { Failure::not_found() })
+        .fallback(reply::no_such_address)
         .method_not_allowed_fallback(|| async { Failure::method_not_allowed() })
         .layer(DefaultBodyLimit::max(LONGEST_BODY))
+        .layer(middleware::from_fn_with_state(core.clone(), throttle::enforce))
         .layer(middleware::from_fn(reply::log_refusal))
         .with_state(core)
 }

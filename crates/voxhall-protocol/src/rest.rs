@@ -64,6 +64,8 @@ open_numbers! {
         InvalidRole = 50028 => "invalid role",
         /// The body has wrong fields; `errors` says which.
         InvalidFormBody = 50035 => "invalid form body",
+        /// The address names a version of the API that is not served.
+        InvalidApiVersion = 50041 => "invalid API version",
         /// Owners cannot leave, they delete or hand over.
         InvalidGuild = 50055 => "invalid guild",
         /// The body is not JSON.

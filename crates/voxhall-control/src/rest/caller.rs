@@ -96,7 +96,8 @@ impl FromRequestParts<Arc<Core>> for Operator {
     }
 }
 
-fn bearer(parts: &Parts) -> Option<&str> {
+/// The token that a request comes with.
+pub(super) fn bearer(parts: &Parts) -> Option<&str> {
     let header = parts.headers.get(AUTHORIZATION)?.to_str().ok()?;
     let (_, token) = TokenKind::split(header);
     (!token.is_empty()).then_some(token)

@@ -1,9 +1,11 @@
 //! Answers: the manners of gateway-and-calls, section 9.1.
 
 use axum::body::Bytes;
+use axum::extract::path::ErrorKind;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
-use axum::http::StatusCode;
 use axum::http::request::Parts;
+use axum::http::{StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -65,6 +67,11 @@ impl Failure {
         }
     }
 
+    /// A version of the API that is not served.
+    fn unknown_version() -> Self {
+        Self::bad_request(ApiErrorCode::InvalidApiVersion)
+    }
+
     /// No such address.
     pub(crate) fn not_found() -> Self {
         Self::with_message(StatusCode::NOT_FOUND, ApiErrorCode::General, "404: Not Found")
@@ -103,10 +110,16 @@ impl Failure {
         Self::new(StatusCode::BAD_REQUEST, code)
     }
 
-    /// A field of the body is wrong.
+    /// A field of the body is wrong; `field` is its path, as in `permission_overwrites.0.type`.
     pub(crate) fn invalid_field(field: &str, message: &str) -> Self {
-        let detail = json!({"_errors": [{"code": "BASE_TYPE_INVALID", "message": message}]});
-        Self::invalid_form(json!({ field: detail }))
+        Self::invalid(field, "BASE_TYPE_INVALID", message)
+    }
+
+    /// Something that was given is wrong, told in the tree that clients take apart.
+    fn invalid(path: &str, code: &str, message: &str) -> Self {
+        let detail = json!({"_errors": [{"code": code, "message": message}]});
+        let steps = path.split('.').rev().filter(|step| !step.is_empty());
+        Self::invalid_form(steps.fold(detail, |inner, step| json!({ step: inner })))
     }
 
     /// Fields of the body are wrong: `errors` says for each which and why.
@@ -131,6 +144,18 @@ impl From<Error> for Failure {
             ApiErrorCode::General,
             "500: Internal Server Error",
         )
+    }
+}
+
+/// Answers what nothing stands at. Who asks for another version of the API is told that, whatever the rest says.
+pub(super) async fn no_such_address(uri: Uri) -> Failure {
+    let version = uri
+        .path()
+        .strip_prefix("/api/v")
+        .and_then(|rest| rest.split('/').next());
+    match version.map(str::parse::<u8>) {
+        Some(Ok(9 | 10)) | Some(Err(_)) | None => Failure::not_found(),
+        Some(Ok(_)) => Failure::unknown_version(),
     }
 }
 
@@ -174,13 +199,44 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Answer<T> {
     let text: &[u8] = if bytes.is_empty() { b"{}" } else { bytes };
-    serde_json::from_slice(text).map_err(|error| {
-        if error.is_data() {
-            Failure::invalid_field("body", &error.to_string())
+    let mut reader = serde_json::Deserializer::from_slice(text);
+    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        if error.inner().is_data() {
+            wrong_field(&field_path(error.path()), &error.inner().to_string())
         } else {
             Failure::bad_request(ApiErrorCode::InvalidJson)
         }
-    })
+    })?;
+    let ended = reader.end();
+    ended.map_err(|_| Failure::bad_request(ApiErrorCode::InvalidJson))?;
+    Ok(value)
+}
+
+/// A path in the form of [`Failure::invalid`].
+fn field_path(path: &serde_path_to_error::Path) -> String {
+    use serde_path_to_error::Segment;
+    let steps = path.iter().filter_map(|segment| match segment {
+        Segment::Seq { index } => Some(index.to_string()),
+        Segment::Map { key } => Some(key.clone()),
+        Segment::Enum { variant } => Some(variant.clone()),
+        Segment::Unknown => None,
+    });
+    steps.collect::<Vec<_>>().join(".")
+}
+
+fn wrong_field(path: &str, message: &str) -> Failure {
+    // serde tells of a missing field at the object that lacks it.
+    let missing = message
+        .strip_prefix("missing field `")
+        .and_then(|rest| rest.split_once('`'));
+    match missing {
+        Some((field, _)) => Failure::invalid(
+            &format!("{path}.{field}"),
+            "BASE_TYPE_REQUIRED",
+            "This field is required",
+        ),
+        None => Failure::invalid_field(path, message),
+    }
 }
 
 /// What a path names. Names that cannot be read are answered like wrong fields.
@@ -192,9 +248,21 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Named<T
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
         let named = Path::from_request_parts(parts, state).await;
-        named
-            .map(|Path(it)| Self(it))
-            .map_err(|rejection| Failure::invalid_field("path", &rejection.body_text()))
+        named.map(|Path(it)| Self(it)).map_err(unreadable_name)
+    }
+}
+
+fn unreadable_name(rejection: PathRejection) -> Failure {
+    let message = rejection.body_text();
+    let PathRejection::FailedToDeserializePathParams(error) = rejection else {
+        return Failure::invalid_field("path", &message);
+    };
+    match error.into_kind() {
+        ErrorKind::DeserializeError { key, value, .. } | ErrorKind::ParseErrorAtKey { key, value, .. } => {
+            let message = format!("Value \"{value}\" is not snowflake.");
+            Failure::invalid(&format!("{key}_id"), "NUMBER_TYPE_COERCE", &message)
+        }
+        _ => Failure::invalid_field("path", &message),
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::{Request, StatusCode, header};
+use axum::http::{HeaderMap, Request, StatusCode, header};
 use futures_util::{SinkExt as _, StreamExt as _};
 use http_body_util::BodyExt as _;
 use hyper_util::rt::TokioIo;
@@ -225,6 +225,22 @@ impl Server {
         token: &str,
         body: &str,
     ) -> (StatusCode, String, Value) {
+        let (status, headers, body) = self.exchange(method, path, token, body).await;
+        let kind = headers
+            .get(header::CONTENT_TYPE)
+            .map(|kind| kind.to_str().unwrap().to_owned());
+        let status = StatusCode::from_u16(status).unwrap();
+        (status, kind.unwrap_or_default(), body)
+    }
+
+    /// Sends a REST request; gives status, headers and body.
+    pub async fn exchange(
+        &self,
+        method: &str,
+        path: &str,
+        token: &str,
+        body: &str,
+    ) -> (u16, HeaderMap, Value) {
         let mut request = Request::builder()
             .method(method)
             .uri(path)
@@ -234,18 +250,14 @@ impl Server {
         }
         let request = request.body(Body::from(body.to_owned())).unwrap();
         let answer = self.control.router().oneshot(request).await.unwrap();
-        let status = answer.status();
-        let kind = answer
-            .headers()
-            .get(header::CONTENT_TYPE)
-            .map(|kind| kind.to_str().unwrap().to_owned());
-        let bytes = answer.into_body().collect().await.unwrap().to_bytes();
+        let (head, body) = answer.into_parts();
+        let bytes = body.collect().await.unwrap().to_bytes();
         let body = if bytes.is_empty() {
             Value::Null
         } else {
             serde_json::from_slice(&bytes).unwrap()
         };
-        (status, kind.unwrap_or_default(), body)
+        (head.status.as_u16(), head.headers, body)
     }
 }
 

@@ -15,6 +15,7 @@ mod openapi;
 mod operator;
 mod rate_limits;
 mod refusals;
+mod rest_limits;
 mod rest_manners;
 mod resume;
 mod ringing;

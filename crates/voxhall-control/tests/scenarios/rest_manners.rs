@@ -35,10 +35,19 @@ async fn every_prefix_serves_the_same() {
             (200, json!({"url": "ws://voice.example:8443"}))
         );
     }
-    assert_eq!(
-        server.request("GET", "/api/v8/gateway", "", "").await.0.as_u16(),
-        404
-    );
+    for path in [
+        "/api/v8/gateway",
+        "/api/v6/users/@me",
+        "/api/v11",
+        "/api/v0/no/such/thing",
+    ] {
+        let (status, _, body) = server.request("GET", path, "", "").await;
+        assert_eq!((status.as_u16(), &body["code"]), (400, &json!(50041)), "{path}");
+    }
+    for path in ["/api/voice/nothing", "/api/v10/voice/nothing", "/nothing"] {
+        let (status, _, body) = server.request("GET", path, "", "").await;
+        assert_eq!((status.as_u16(), &body["code"]), (404, &json!(0)), "{path}");
+    }
 }
 
 #[tokio::test]
@@ -162,6 +171,66 @@ async fn errors_have_a_status_and_a_code() {
         server.request("PATCH", &voice, &token, &long).await.0.as_u16(),
         413
     );
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_named_by_its_path() {
+    let server = Server::start().await;
+    let token = server.token("Exp");
+    let channel = format!("/api/v10/channels/{}", VOICE[0]);
+    let overwrite = r#"{"permission_overwrites":[{"id":"1","type":0},{"id":"one","type":0}]}"#;
+    let table = [
+        (
+            "GET",
+            "/api/v10/channels/general",
+            "",
+            "/channel_id",
+            "NUMBER_TYPE_COERCE",
+        ),
+        (
+            "GET",
+            &format!("/api/v10/guilds/x/members/{EXP}"),
+            "",
+            "/guild_id",
+            "NUMBER_TYPE_COERCE",
+        ),
+        (
+            "PATCH",
+            &channel,
+            r#"{"user_limit":"many"}"#,
+            "/user_limit",
+            "BASE_TYPE_INVALID",
+        ),
+        (
+            "PATCH",
+            &channel,
+            overwrite,
+            "/permission_overwrites/1/id",
+            "BASE_TYPE_INVALID",
+        ),
+        (
+            "PATCH",
+            &channel,
+            r#"{"permission_overwrites":[{"type":0}]}"#,
+            "/permission_overwrites/0/id",
+            "BASE_TYPE_REQUIRED",
+        ),
+        ("PATCH", &channel, "[]", "", "BASE_TYPE_INVALID"),
+    ];
+    for (method, path, body, pointer, code) in table {
+        let (status, _, answer) = server.request(method, path, &token, body).await;
+        assert_eq!(
+            (status.as_u16(), &answer["code"]),
+            (400, &json!(50035)),
+            "{method} {path} {body}"
+        );
+        let errors = answer["errors"].pointer(&format!("{pointer}/_errors/0"));
+        let error = errors.unwrap_or_else(|| panic!("nothing at {pointer}: {answer}"));
+        assert_eq!(error["code"], code, "{answer}");
+        assert!(error["message"].is_string());
+    }
+    let (status, _, answer) = server.request("PATCH", &channel, &token, "{} {}").await;
+    assert_eq!((status.as_u16(), &answer["code"]), (400, &json!(50109)));
 }
 
 #[tokio::test]
