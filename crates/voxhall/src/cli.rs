@@ -5,6 +5,7 @@ mod call;
 mod doctor;
 mod guild;
 mod join;
+mod openapi;
 mod play;
 mod record;
 mod serve;
@@ -43,6 +44,7 @@ enum Command {
     User(user::Args),
     Guild(guild::Args),
     Token(token::Args),
+    Openapi(openapi::Args),
     Doctor(doctor::Args),
     Bench(bench::Args),
 }
@@ -78,6 +80,7 @@ impl Command {
             Self::User(args) => args.run().await,
             Self::Guild(args) => args.run().await,
             Self::Token(args) => args.run().await,
+            Self::Openapi(args) => args.run(),
             Self::Bench(args) => args.run().await,
             Self::Doctor(args) => args.run().await,
         }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Result, bail, ensure};
-use voxhall_control::Location;
+use voxhall_control::{Location, RestLimits};
 
 /// What `voxhall serve` is told.
 #[derive(Debug, Clone)]
@@ -38,6 +38,8 @@ pub struct Settings {
     pub legacy_modes: bool,
     /// Serve voice-gateway versions 1 to 3.
     pub legacy_versions: bool,
+    /// How many requests over REST are heard; `None` counts none.
+    pub rest_limits: Option<RestLimits>,
     /// The world of the captures; any token logs in.
     pub dev: bool,
 }
@@ -143,6 +145,7 @@ mod tests {
             tls: None,
             legacy_modes: false,
             legacy_versions: false,
+            rest_limits: None,
             dev: false,
         }
     }

@@ -241,6 +241,7 @@ fn control_config(settings: &Settings, doors: &Doors, admin_token: &Token) -> Co
         limits: voxhall_control::Limits {
             resume_window: settings.resume_window,
             ring_time: settings.ring_time,
+            rest: settings.rest_limits,
             ..limits
         },
         dev: settings.dev,

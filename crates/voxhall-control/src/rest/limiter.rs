@@ -131,11 +131,12 @@ impl Limiter {
         }
     }
 
-    /// Counts a request of `who` from `address`; `bucket` is that of its route with its rate.
+    /// Counts a request of `who` from `address`; `bucket` is that of its route with its rate. Without `who`, only
+    /// whether the address is heard at all matters.
     pub(super) fn admit(
         &mut self,
         now: Instant,
-        who: Who,
+        who: Option<Who>,
         address: IpAddr,
         bucket: Option<(Bucket, Rate)>,
     ) -> Verdict {
@@ -145,6 +146,9 @@ impl Limiter {
         {
             return Verdict::NotHeard(window.ends - now);
         }
+        let Some(who) = who else {
+            return Verdict::Heard(None);
+        };
         let global = self.limits.global;
         if let Some(window) = self.callers.of(who, now, global)
             && !window.take(now, global)
@@ -187,7 +191,7 @@ mod tests {
     use super::*;
 
     const HOME: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    const BOT: Who = Who::Account(UserId(1));
+    const BOT: Option<Who> = Some(Who::Account(UserId(1)));
     const RATE: Rate = Rate::new(5, 5);
 
     fn bucket(major: u64) -> Option<(Bucket, Rate)> {
@@ -224,7 +228,7 @@ mod tests {
         );
         let heard = |verdict| matches!(verdict, Verdict::Heard(Some(_)));
         assert!(heard(limiter.admit(now, BOT, HOME, bucket(2))), "another channel");
-        let other = Who::Account(UserId(2));
+        let other = Some(Who::Account(UserId(2)));
         assert!(
             heard(limiter.admit(now, other, HOME, bucket(1))),
             "another caller"
@@ -249,7 +253,7 @@ mod tests {
         let now = start + Duration::from_millis(600);
         let verdict = limiter.admit(now, BOT, HOME, bucket(50));
         assert_eq!(verdict, Verdict::NotHeard(Duration::from_millis(400)));
-        let nobody = Who::Address(HOME);
+        let nobody = Some(Who::Address(HOME));
         assert_eq!(limiter.admit(now, nobody, HOME, None), Verdict::Heard(None));
         let now = start + Duration::from_secs(1);
         assert!(matches!(

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use voxhall_control::Location;
+use voxhall_control::{Location, RestLimits};
 
 use super::welcome;
 use crate::demo;
@@ -93,6 +93,31 @@ pub struct Args {
     /// Serve voice-gateway versions 1 to 3 as well (implied by --dev)
     #[arg(long)]
     legacy_versions: bool,
+
+    /// How many REST requests of one account, address or route are heard before 429 [default: strict; loose with --dev]
+    #[arg(long, value_name = "HOW")]
+    rest_limits: Option<Strictness>,
+}
+
+/// How REST requests are limited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Strictness {
+    /// As Discord does
+    Strict,
+    /// Ten times as many
+    Loose,
+    /// Not at all
+    Off,
+}
+
+impl Strictness {
+    fn limits(self) -> Option<RestLimits> {
+        match self {
+            Self::Strict => Some(RestLimits::strict()),
+            Self::Loose => Some(RestLimits::loose()),
+            Self::Off => None,
+        }
+    }
 }
 
 impl Args {
@@ -120,6 +145,14 @@ impl Args {
         }
     }
 
+    fn strictness(&self) -> Strictness {
+        self.rest_limits.unwrap_or(if self.dev {
+            Strictness::Loose
+        } else {
+            Strictness::Strict
+        })
+    }
+
     fn settings(&self) -> Settings {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Settings {
@@ -140,6 +173,7 @@ impl Args {
             tls: self.tls_cert.clone().zip(self.tls_key.clone()),
             legacy_modes: self.legacy_modes || self.dev,
             legacy_versions: self.legacy_versions || self.dev,
+            rest_limits: self.strictness().limits(),
             dev: self.dev,
         }
     }
