@@ -8,13 +8,14 @@ SHELL := /bin/bash
 STATE ?= .state
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: help run test setup setup-test lint features unit fuzz interop deny bench
+.PHONY: help run test setup setup-test lint features unit fuzz api interop deny bench
 
 help:
 	@echo 'make run      build, start a development server with a bot that plays, print what to try'
 	@echo 'make test     everything that must hold, real client libraries included'
 	@echo 'make lint     formatting, clippy, documentation, licences of dependencies'
 	@echo 'make unit     the tests of the crates'
+	@echo 'make api      REST against its own OpenAPI document, by schemathesis'
 	@echo 'make deny     licences and advisories of dependencies, by cargo-deny'
 	@echo 'make bench    the benchmarks (release build)'
 	@echo 'make setup    install what is missing to build'
@@ -24,7 +25,7 @@ run: setup
 	exec $(TARGET)/debug/voxhall serve --dev --demo --state $(STATE)
 
 # One order for people and CI: what fails fastest comes first, and each step reuses what the one before has built.
-test: setup-test lint features unit fuzz interop
+test: setup-test lint features unit fuzz api interop
 
 setup:
 	@scripts/setup build
@@ -54,6 +55,11 @@ unit:
 
 fuzz:
 	@fuzz/smoke
+
+# With all targets, as the tests are built: features are resolved for all of them, and nothing is compiled twice.
+api:
+	cargo build --quiet --workspace --all-targets
+	@interop/schemathesis/run
 
 interop:
 	@interop/run

@@ -9,7 +9,7 @@ pub(super) const MAJOR: [&str; 3] = ["channel", "guild", "webhook"];
 
 /// What has a rate of its own, as (method, path without its version, rate).
 #[rustfmt::skip]
-const TABLE: [(Method, &str, Rate); 14] = [
+const TABLE: [(Method, &str, Rate); 12] = [
     (Method::POST, "/channels/{channel}/messages", Rate::new(5, 5)),
     (Method::PATCH, "/channels/{channel}/messages/{message}", Rate::new(5, 5)),
     (Method::DELETE, "/channels/{channel}/messages/{message}", Rate::new(5, 1)),
@@ -22,8 +22,6 @@ const TABLE: [(Method, &str, Rate); 14] = [
     (Method::PATCH, "/guilds/{guild}/members/{user}", Rate::new(10, 10)),
     (Method::POST, "/users/@me/channels", Rate::new(10, 10)),
     (Method::GET, "/gateway/bot", Rate::new(10, 10)),
-    (Method::POST, "/auth/login", Rate::new(5, 60)),
-    (Method::POST, "/auth/register", Rate::new(5, 60)),
 ];
 
 /// What is only read.
