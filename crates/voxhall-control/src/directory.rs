@@ -13,6 +13,8 @@ mod load;
 mod location;
 mod records;
 mod stages;
+#[cfg(test)]
+mod tests;
 mod token;
 mod world;
 

@@ -22,7 +22,7 @@ use crate::Error;
 /// Connections to a SQLite file: readers do not wait for the writer.
 const FILE_CONNECTIONS: u32 = 4;
 /// How long a write waits for a lost connection to PostgreSQL to come back.
-const RECONNECT: Duration = Duration::from_secs(10);
+const RECONNECT: Duration = Duration::from_secs(5);
 /// The advisory lock on PostgreSQL; it counts within one database.
 const LOCK: i64 = i64::from_be_bytes(*b"voxhall1");
 /// What the holder of a PostgreSQL database is called in `settings`.
@@ -32,7 +32,7 @@ const HOLDER: &str = "holder";
 const SQLITE_SESSION: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL";
 /// A server that starts again may meet the session of the one before, which PostgreSQL ends in a moment. The session
 /// of a machine that has gone off the network ends within half a minute.
-const POSTGRES_SESSION: &str = "SET lock_timeout = '3s'; SET tcp_keepalives_idle = 15; \
+const POSTGRES_SESSION: &str = "SET lock_timeout = '2s'; SET tcp_keepalives_idle = 15; \
                                 SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3";
 
 /// A database that nobody else has.
@@ -65,6 +65,7 @@ impl Database {
     pub(super) async fn in_memory() -> Result<Self, Error> {
         install_default_drivers();
         let pool = lasting_connection()
+            .min_connections(1)
             .connect_with(AnyConnectOptions::from_str("sqlite::memory:")?)
             .await?;
         let claim = Claim::Private;
@@ -94,7 +95,6 @@ impl Database {
 fn lasting_connection() -> AnyPoolOptions {
     AnyPoolOptions::new()
         .max_connections(1)
-        .min_connections(1)
         .idle_timeout(None)
         .max_lifetime(None)
 }
@@ -109,9 +109,7 @@ async fn file(path: &Path) -> Result<Database, Error> {
     // The database would make it readable for everyone; it holds who is whose friend, and digests of tokens.
     voxhall_edge::file::touch(path, Access::Secret).map_err(|error| refused(error.into()))?;
     let claim = Claim::File { _lock: lock(path)? };
-    // With every byte escaped, nothing in a path is taken for a part of the URL.
-    let escaped = percent_encode(path.as_os_str().as_encoded_bytes(), NON_ALPHANUMERIC);
-    let options = AnyConnectOptions::from_str(&format!("sqlite:{escaped}")).map_err(refused)?;
+    let options = file_options(path).map_err(refused)?;
     // A pool would try again and again, and then not say why.
     let mut first = options.connect().await.map_err(refused)?;
     first
@@ -135,6 +133,19 @@ async fn file(path: &Path) -> Result<Database, Error> {
         .await
         .map_err(refused)?;
     Ok(Database { pool, claim })
+}
+
+fn file_options(path: &Path) -> Result<AnyConnectOptions, sqlx::Error> {
+    // With every byte escaped, nothing in a path is taken for a part of the URL.
+    let escaped = percent_encode(path.as_os_str().as_encoded_bytes(), NON_ALPHANUMERIC);
+    AnyConnectOptions::from_str(&format!("sqlite:{escaped}"))
+}
+
+/// A connection to a file of SQLite as it is.
+#[cfg(test)]
+pub(super) async fn connect_to_file(path: &Path) -> Result<Connection, sqlx::Error> {
+    install_default_drivers();
+    file_options(path)?.connect().await
 }
 
 /// Locks a file beside the database, not the database itself: SQLite loses its own locks on a file when anybody else in
@@ -215,6 +226,8 @@ fn refused_by_server(location: &Location, source: sqlx::Error) -> Error {
         _ => {}
     }
     match source {
+        // The first connection had the lock; whoever took it in between has the database now.
+        sqlx::Error::PoolTimedOut => Error::DirectoryInUse { place },
         sqlx::Error::Configuration(_) => Error::DatabaseUrl { place, source },
         _ => Error::DatabaseUnreachable { place, source },
     }

@@ -173,7 +173,8 @@ async fn channels(pool: &Pool) -> Result<HashMap<GuildId, BTreeMap<ChannelId, Ch
 
 async fn overwrites(pool: &Pool) -> Result<HashMap<ChannelId, Vec<Overwrite>>, Error> {
     let mut overwrites: HashMap<_, Vec<_>> = HashMap::new();
-    let query = "SELECT channel_id, target_id, CAST(for_member AS INTEGER) AS for_member, allow, deny FROM overwrites";
+    let query = "SELECT channel_id, target_id, CAST(for_member AS INTEGER) AS for_member, allow, deny FROM overwrites \
+                 ORDER BY channel_id, target_id";
     for row in sqlx::query(query).fetch_all(pool).await? {
         let target = bits(&row, "target_id")?;
         let overwrite = Overwrite {

@@ -20,7 +20,7 @@ pub(crate) enum Home {
 }
 
 /// Everything but messages.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 pub(crate) struct World {
     pub(super) users: HashMap<UserId, User>,
     pub(super) tokens: HashMap<Digest, UserId>,
