@@ -109,6 +109,7 @@ impl World {
 pub struct Server {
     process: Child,
     folder: TempDir,
+    arguments: Vec<String>,
     /// What its `dev.json` says.
     pub world: World,
 }
@@ -128,35 +129,43 @@ impl Server {
     /// As [`Server::start`].
     pub fn start_with(arguments: &[&str]) -> Result<Self> {
         let folder = tempfile::tempdir()?;
-        let log = std::fs::File::create(folder.path().join("log"))?;
-        let mut process = program()?
-            .args([
-                "serve",
-                "--dev",
-                "--listen=127.0.0.1:0",
-                "--voice-listen=127.0.0.1:0",
-            ])
-            .args(["--media-port=0", "--workers=1", "--state"])
-            .arg(folder.path())
-            .args(arguments)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .context("cannot start the server")?;
-        match wait_for_world(&mut process, folder.path()) {
-            Ok(world) => Ok(Self {
-                process,
-                folder,
-                world,
-            }),
-            Err(error) => {
-                // It may have ended by itself; what counts is its log.
-                let _ = process.kill();
-                let _ = process.wait();
-                Err(error.context(log_of(folder.path())))
-            }
-        }
+        let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
+        let (process, world) = spawn(folder.path(), &arguments)?;
+        Ok(Self {
+            process,
+            folder,
+            arguments,
+            world,
+        })
+    }
+
+    /// Ends the server without giving it a chance to do anything more (SIGKILL).
+    ///
+    /// # Errors
+    /// It is not there to be killed.
+    pub fn kill(&mut self) -> Result<()> {
+        self.process.kill()?;
+        self.process.wait()?;
+        Ok(())
+    }
+
+    /// Starts a server that has ended once more, with the same folder and arguments.
+    ///
+    /// # Errors
+    /// As [`Server::start`].
+    pub fn start_again(&mut self) -> Result<()> {
+        // The addresses in it are the old ones.
+        std::fs::remove_file(self.folder().join("dev.json"))?;
+        (self.process, self.world) = spawn(self.folder.path(), &self.arguments)?;
+        Ok(())
+    }
+
+    /// What the operator's endpoints ask for.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn admin_token(&self) -> Result<String> {
+        Ok(std::fs::read_to_string(self.folder().join("admin-token"))?)
     }
 
     /// Asks the server to end in order (SIGTERM).
@@ -266,6 +275,37 @@ pub fn wait_for_end(process: &mut Child) -> Result<ExitStatus> {
             Some(status) => return Ok(status),
             None if begin.elapsed() > END => bail!("process {} goes on", process.id()),
             None => std::thread::sleep(Duration::from_millis(20)),
+        }
+    }
+}
+
+fn spawn(folder: &Path, arguments: &[String]) -> Result<(Child, World)> {
+    let log = std::fs::File::options()
+        .create(true)
+        .append(true)
+        .open(folder.join("log"))?;
+    let mut process = program()?
+        .args([
+            "serve",
+            "--dev",
+            "--listen=127.0.0.1:0",
+            "--voice-listen=127.0.0.1:0",
+        ])
+        .args(["--media-port=0", "--workers=1", "--state"])
+        .arg(folder)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(log)
+        .spawn()
+        .context("cannot start the server")?;
+    match wait_for_world(&mut process, folder) {
+        Ok(world) => Ok((process, world)),
+        Err(error) => {
+            // It may have ended by itself; what counts is its log.
+            let _ = process.kill();
+            let _ = process.wait();
+            Err(error.context(log_of(folder)))
         }
     }
 }

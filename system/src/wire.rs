@@ -20,6 +20,21 @@ use crate::{PATIENCE, Witness};
 /// # Panics
 /// If the server does not answer as HTTP.
 pub async fn rest(address: &str, method: &str, path: &str, token: &str, body: &Value) -> (u16, Value) {
+    let answer = try_rest(address, method, path, token, body).await;
+    answer.unwrap_or_else(|| panic!("no HTTP answer to {method} {path}"))
+}
+
+/// As [`rest`], of a server that may be killed meanwhile: `None` if it was, before it answered.
+///
+/// # Panics
+/// If the server goes on and does not answer in time.
+pub async fn try_rest(
+    address: &str,
+    method: &str,
+    path: &str,
+    token: &str,
+    body: &Value,
+) -> Option<(u16, Value)> {
     let body = body.to_string();
     let authorization = if token.is_empty() {
         String::new()
@@ -31,27 +46,29 @@ pub async fn rest(address: &str, method: &str, path: &str, token: &str, body: &V
          Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
         body.len()
     );
-    let answer = exchange(address, request.as_bytes()).await;
-    let (head, body) = answer
-        .split_once("\r\n\r\n")
-        .unwrap_or_else(|| panic!("no HTTP: {answer:?}"));
-    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
-    let status = status.unwrap_or_else(|| panic!("no status: {head:?}"));
-    (status, serde_json::from_str(body).unwrap_or(Value::Null))
+    let answer = try_exchange(address, request.as_bytes()).await?;
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    let status = head.split(' ').nth(1)?.parse().ok()?;
+    Some((status, serde_json::from_str(body).unwrap_or(Value::Null)))
 }
 
 /// Sends these bytes on a connection of their own, and reads until the server ends it.
 ///
 /// # Panics
-/// If the server does not end it in time.
+/// If the server does not end it in time, or does not listen.
 pub async fn exchange(address: &str, bytes: &[u8]) -> String {
+    try_exchange(address, bytes).await.expect("the server listens")
+}
+
+/// `None` if nobody listens.
+async fn try_exchange(address: &str, bytes: &[u8]) -> Option<String> {
     let talk = async {
-        let mut stream = TcpStream::connect(address).await.expect("the server listens");
+        let mut stream = TcpStream::connect(address).await.ok()?;
         // A server that refuses early need not read all of it.
         let _ = stream.write_all(bytes).await;
         let mut answer = Vec::new();
         let _ = stream.read_to_end(&mut answer).await;
-        String::from_utf8_lossy(&answer).into_owned()
+        Some(String::from_utf8_lossy(&answer).into_owned())
     };
     let answered = tokio::time::timeout(PATIENCE, talk).await;
     answered.unwrap_or_else(|_| {
