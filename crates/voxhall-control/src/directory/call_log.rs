@@ -168,3 +168,59 @@ impl Directory {
         Ok(state)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::directory::NewUser;
+
+    #[tokio::test]
+    async fn calls_are_remembered_newest_first_with_who_took_part() {
+        let directory = Directory::in_memory().await.unwrap();
+        let mut people = Vec::new();
+        for name in ["caller", "called"] {
+            let new = NewUser {
+                name: name.to_owned(),
+                ..NewUser::default()
+            };
+            people.push(directory.create_user(new).await.unwrap().id);
+        }
+        let both: BTreeSet<UserId> = people.iter().copied().collect();
+        let channel = directory.create_private_channel(None, both).await.unwrap().id;
+        for id in [10, 20, 30] {
+            let message = CallMessage {
+                id: MessageId(id),
+                channel_id: channel,
+                author: people[0],
+            };
+            directory.begin_call_message(message).await.unwrap();
+        }
+        directory
+            .add_call_participant(MessageId(10), people[1])
+            .await
+            .unwrap();
+        directory.end_call_message(MessageId(10), 5).await.unwrap();
+        let ids = async |before: Option<u64>, most: u32| {
+            let calls = directory
+                .call_messages(channel, before.map(MessageId), most)
+                .await;
+            let calls = calls.unwrap().into_iter();
+            calls.map(|call| call.message.id.0).collect::<Vec<_>>()
+        };
+        assert_eq!(ids(None, 2).await, [30, 20]);
+        assert_eq!(ids(Some(20), 50).await, [10]);
+        let calls = directory.call_messages(channel, None, 50).await.unwrap();
+        assert_eq!(
+            (calls[0].participants.as_slice(), calls[0].ended_at_ms),
+            (&people[..1], None)
+        );
+        let (first, second) = (people[0].min(people[1]), people[0].max(people[1]));
+        assert_eq!(
+            (calls[2].participants.as_slice(), calls[2].ended_at_ms),
+            (&[first, second][..], Some(5))
+        );
+        assert_eq!(directory.call_messages(ChannelId(1), None, 50).await.unwrap(), []);
+    }
+}

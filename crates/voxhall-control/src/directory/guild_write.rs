@@ -194,6 +194,7 @@ impl World {
             }
             GuildWrite::DeleteChannel(channel) => {
                 self.homes.remove(&channel);
+                self.stages.remove(&channel);
                 self.with_guild(id, |guild| guild.channels.remove(&channel));
             }
             GuildWrite::RemoveMember(user) => {
@@ -244,6 +245,7 @@ impl World {
         };
         for channel in guild.channels.keys() {
             self.homes.remove(channel);
+            self.stages.remove(channel);
         }
         for user in guild.members.keys() {
             self.forget_guild_of(*user, id);

@@ -78,10 +78,9 @@ impl World {
         self.private.get(&channel)
     }
 
-    /// A stage that is live, in a channel that still exists.
+    /// A stage that is live.
     pub(crate) fn stage(&self, channel: ChannelId) -> Option<&Stage> {
-        let stage = self.stages.get(&channel)?;
-        self.guild_channel(channel).map(|_| stage)
+        self.stages.get(&channel)
     }
 
     /// The stages that are live.

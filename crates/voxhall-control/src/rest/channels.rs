@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use voxhall_protocol::gateway::{Event, Intents, MessageAck};
+use voxhall_protocol::Extra;
+use voxhall_protocol::gateway::{Event, MessageAck};
 use voxhall_protocol::ids::{ChannelId, GuildId, MessageId};
 use voxhall_protocol::model::{self, Permissions};
 use voxhall_protocol::rest::{AckMessage, ApiErrorCode, ChannelDraft, VoiceStatus};
-use voxhall_protocol::{Extra, Nullable};
 
 use super::authority::Authority;
 use super::caller::Caller;

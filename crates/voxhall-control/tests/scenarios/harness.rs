@@ -17,7 +17,7 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tower::ServiceExt as _;
 use voxhall_control::dev::{self, DevWorld};
-use voxhall_control::{Control, ControlConfig, Directory, Limits, NewUser};
+use voxhall_control::{Control, ControlConfig, Directory, Limits, NewUser, Region};
 use voxhall_live::{LinkRecord, LinkState, NodeId, NodeRecord, Record, TicketRecord, key};
 use voxhall_protocol::ids::{ChannelId, UserId};
 use voxhall_switchboard::{Expect, MemorySwitchboard, Switchboard};
@@ -72,6 +72,20 @@ impl Server {
         .await
     }
 
+    /// A server with these regions and no node.
+    pub async fn in_regions(regions: &[&str]) -> Self {
+        let regions = regions.iter().map(|id| Region {
+            id: (*id).to_owned(),
+            name: (*id).to_owned(),
+        });
+        Self::configured(ControlConfig {
+            regions: regions.collect(),
+            limits: Limits::dev(),
+            ..ControlConfig::default()
+        })
+        .await
+    }
+
     async fn configured(config: ControlConfig) -> Self {
         let directory = Arc::new(Directory::in_memory().await.unwrap());
         let world = dev::seed(&directory).await.unwrap();
@@ -92,9 +106,13 @@ impl Server {
     }
 
     pub async fn add_node(&self, name: &str, endpoint: &str) {
+        self.add_node_in(name, endpoint, dev::REGION).await;
+    }
+
+    pub async fn add_node_in(&self, name: &str, endpoint: &str, region: &str) {
         let node = NodeRecord {
             endpoint: endpoint.to_owned(),
-            region: dev::REGION.to_owned(),
+            region: region.to_owned(),
             members: 0,
             draining: false,
         };

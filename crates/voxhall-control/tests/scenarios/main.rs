@@ -6,6 +6,7 @@ mod call_ends;
 mod captured_sequences;
 mod close_codes;
 mod compression;
+mod group_calls;
 mod hostile_input;
 mod idle_members;
 mod log_in;

@@ -68,7 +68,7 @@ fn types_are_those_of_the_handlers() {
     let edit = &document["paths"]["/api/v10/channels/{channel}"]["patch"];
     assert_eq!(edit["security"], json!([{"token": []}]));
     let body = &edit["requestBody"]["content"]["application/json"]["schema"];
-    assert_eq!(body, &json!({"$ref": "#/components/schemas/PatchChannel"}));
+    assert_eq!(body, &json!({"$ref": "#/components/schemas/ChannelDraft"}));
     let answer = &edit["responses"]["200"]["content"]["application/json"]["schema"];
     assert_eq!(answer, &json!({"$ref": "#/components/schemas/Channel"}));
     for status in ["400", "401", "403", "404", "413", "429"] {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 use voxhall_control::Limits;
 
-use crate::harness::{Client, EXP, GUILD, PRIVATE, Server, TURBULENCE, VOICE, pass, settle};
+use crate::harness::{Client, EXP, GUILD, PRIVATE, Server, TURBULENCE, VOICE, names, pass, settle};
 
 async fn call(server: &Server) -> (Client, Client) {
     let (mut turbulence, _) = server.person("turbulence").await;
@@ -142,19 +142,42 @@ async fn op_13_tells_of_a_running_call() {
 
 #[tokio::test]
 async fn a_changed_region_moves_everybody() {
-    let server = Server::start().await;
+    let server = Server::in_regions(&["rotterdam", "oslo"]).await;
+    server
+        .add_node_in("local", "rotterdam.example", "rotterdam")
+        .await;
     let (mut turbulence, mut exp) = call(&server).await;
-    let before = server
-        .ticket(PRIVATE.parse().unwrap(), TURBULENCE.parse().unwrap())
-        .await
-        .unwrap();
+    exp.voice(None, Some(PRIVATE)).await;
+    let joined = exp.several(3).await;
+    assert_eq!(
+        names(&joined),
+        ["MESSAGE_UPDATE", "VOICE_STATE_UPDATE", "VOICE_SERVER_UPDATE"]
+    );
+    turbulence.several(2).await;
+    server.add_node_in("north", "oslo.example", "oslo").await;
+    settle().await;
+    let (channel, user) = (PRIVATE.parse().unwrap(), TURBULENCE.parse().unwrap());
+    let old = server.ticket(channel, user).await.unwrap();
     let token = server.token("Exp");
     let (status, ..) = server
-        .request("PATCH", &path(""), &token, r#"{"region":"rotterdam"}"#)
+        .request("PATCH", &path(""), &token, r#"{"region":"oslo"}"#)
         .await;
     assert_eq!(status.as_u16(), 204);
-    let update = turbulence.expect("VOICE_SERVER_UPDATE").await;
-    assert_ne!(update["token"], *before.token.expose());
-    exp.voice(None, Some(PRIVATE)).await;
-    exp.expect("MESSAGE_UPDATE").await;
+    for client in [&mut turbulence, &mut exp] {
+        assert_eq!(client.expect("CALL_UPDATE").await["region"], "oslo");
+        let update = client.expect("VOICE_SERVER_UPDATE").await;
+        assert_eq!(update["endpoint"], "oslo.example");
+        assert_ne!(update["token"], *old.token.expose());
+    }
+    settle().await;
+    assert!(
+        server.ticket(channel, user).await.is_none(),
+        "nobody connects to the old node"
+    );
+
+    // The same region once more: nothing to tell but where to connect anew.
+    server
+        .request("PATCH", &path(""), &token, r#"{"region":"oslo"}"#)
+        .await;
+    turbulence.expect("VOICE_SERVER_UPDATE").await;
 }
