@@ -10,7 +10,6 @@
 //! who may call; `Body<T>`, `Named<T>` and `Asked<T>` what is taken; `Json<T>`, `Created<T>`, `Done` what is given;
 //! `Answer<…>` that it may be refused. `T` derives `schemars::JsonSchema`; in `voxhall-protocol` under its feature:
 //! `#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]`. A bare `Response` says nothing, so it is not taken.
-//! A module whose `api()` is still a `Router` is taken in by `.undocumented(module::api())` until it is turned over.
 
 mod admin;
 mod authority;

@@ -147,7 +147,7 @@ impl Routes {
         self
     }
 
-    /// Serves WebSockets on a path. `describe` says what the request is answered with before the upgrade.
+    /// Serves WebSockets on a path.
     pub(crate) fn socket<H: Handler<T, Arc<Core>>, T: 'static>(
         mut self,
         path: &'static str,
@@ -169,12 +169,6 @@ impl Routes {
     pub(crate) fn merge(mut self, other: Self) -> Self {
         self.router = self.router.merge(other.router);
         self.described.extend(other.described);
-        self
-    }
-
-    /// Takes in routes that are not described yet.
-    pub(crate) fn undocumented(mut self, router: Router<Arc<Core>>) -> Self {
-        self.router = self.router.merge(router);
         self
     }
 

@@ -138,6 +138,7 @@ fn start_server(state: &Path) -> Result<Peer> {
         "--voice-listen=127.0.0.1:0",
         "--media-port=0",
         "--workers=1",
+        "--rest-limits=off",
         "--log=warn",
         &format!("--state={}", state.display()),
     ];
