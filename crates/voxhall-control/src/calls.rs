@@ -22,9 +22,9 @@ use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 use tokio::sync::{Notify, watch};
-use voxhall_live::NodeId;
+use voxhall_live::{NodeId, PresenceRecord, Record as _, key};
 use voxhall_protocol::Token;
-use voxhall_protocol::ids::{ChannelId, MessageId};
+use voxhall_protocol::ids::{ChannelId, MessageId, UserId};
 use voxhall_switchboard::{Change, Expect, Revision, Switchboard};
 
 use crate::clock;
@@ -258,6 +258,29 @@ impl Calls {
                 Step::ClearTimer(timer) => self.clear_timer(&timer),
             }
         }
+        Ok(())
+    }
+
+    /// Writes what a session says about its user. No decision depends on it, so it waits for none.
+    ///
+    /// # Errors
+    /// Those of the switchboard.
+    pub(crate) async fn put_presence(&self, record: &PresenceRecord) -> Result<(), Error> {
+        let key = key::presence(record.user_id, &record.session_id);
+        self.board
+            .put(&key, record.encode().into(), Expect::Any, None)
+            .await?;
+        Ok(())
+    }
+
+    /// Takes back what a session has said about its user.
+    ///
+    /// # Errors
+    /// Those of the switchboard.
+    pub(crate) async fn remove_presence(&self, user: UserId, session: &str) -> Result<(), Error> {
+        self.board
+            .delete(&key::presence(user, session), Expect::Any)
+            .await?;
         Ok(())
     }
 

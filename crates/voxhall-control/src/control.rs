@@ -13,6 +13,7 @@ use crate::calls::{Calls, Chore, Reaction};
 use crate::directory::{Directory, User};
 use crate::gateway::hub::Hub;
 use crate::gateway::login::IdentifyGate;
+use crate::gateway::member_list::subscriptions::GATHER;
 use crate::rest::Throttle;
 use crate::{ControlConfig, Error, dev};
 
@@ -24,7 +25,7 @@ pub struct Control {
 
 /// What the parts of the control plane share.
 ///
-/// Locks are taken in this order: the directory's copy, the live view, the hub's registry, a session. Whoever holds
+/// Locks are taken in this order: the directory's copy, the live view, the member lists, the hub's registry, a session. Whoever holds
 /// one takes only later ones, and none is held across an await.
 pub(crate) struct Core {
     pub(crate) config: ControlConfig,
@@ -71,6 +72,7 @@ impl Control {
             tokio::spawn(core.clone().tell_changes(changes, chores)),
             tokio::spawn(core.clone().do_chores(to_do)),
             tokio::spawn(core.clone().keep_time()),
+            tokio::spawn(core.clone().keep_lists()),
         ];
         Ok(Arc::new(Self { core, tasks }))
     }
@@ -175,6 +177,19 @@ impl Core {
         }
     }
 
+    /// Tells those who look at member lists what has changed in them.
+    async fn keep_lists(self: Arc<Self>) {
+        loop {
+            self.hub.lists.changed().await;
+            tokio::time::sleep(GATHER).await;
+            for guild in self.hub.lists.take_stale() {
+                let world = self.directory.read();
+                let view = self.calls.view();
+                self.hub.lists.refresh(&world, view.presences(), guild);
+            }
+        }
+    }
+
     async fn expire(&self, timer: &Timer) -> Result<(), Error> {
         match timer {
             Timer::Ringing(channel, user) => self.calls.act(|facts| facts.ring_ended(*channel, *user)).await,
@@ -222,9 +237,10 @@ impl Core {
     /// Ends a session: it leaves every room it is in.
     pub(crate) async fn end_session(&self, session: &str) {
         self.session_kept(session);
-        if !self.hub.close(session) {
+        let Some(cell) = self.hub.close(session) else {
             return;
-        }
+        };
+        self.withdraw(&cell).await;
         if let Err(error) = self.calls.act(|facts| Some(facts.session_ended(session))).await {
             tracing::error!(%error, "a session that ended cannot leave its rooms");
         }

@@ -3,6 +3,7 @@
 //! [`connection`] is one socket and [`session`] what outlives it, both without I/O; [`hub`] knows all sessions;
 //! [`driver`] gives a connection its socket and its clock.
 
+pub(crate) mod announce;
 pub(crate) mod commands;
 pub(crate) mod compression;
 pub(crate) mod connection;
@@ -10,6 +11,8 @@ pub(crate) mod driver;
 pub(crate) mod hub;
 pub(crate) mod limit;
 pub(crate) mod login;
+pub(crate) mod member_list;
+pub(crate) mod members;
 pub(crate) mod outgoing;
 pub(crate) mod ready;
 pub(crate) mod session;

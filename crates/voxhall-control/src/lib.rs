@@ -18,6 +18,7 @@ mod error;
 mod gateway;
 mod guilds;
 mod permissions;
+mod presence;
 mod render;
 mod rest;
 mod wall;

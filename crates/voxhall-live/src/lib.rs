@@ -6,6 +6,7 @@
 //! | `call.<channel>` | [`CallRecord`] | control | control, nodes |
 //! | `voice.<user>.<guild or 0>` | [`VoiceRecord`] | control | control |
 //! | `ticket.<node>.<channel>.<user>` | [`TicketRecord`] | control | control, the node |
+//! | `presence.<user>.<session>` | [`PresenceRecord`] | control | control |
 //! | `link.<node>.<channel>.<user>` | [`LinkRecord`] | the node | control |
 //! | `fault.<node>.<channel>.<user>.<kind>` | [`FaultRecord`] | control, for those who test a bot | the node |
 //!
@@ -17,7 +18,9 @@ mod fault;
 pub use fault::{FaultKey, FaultKind, FaultRecord, Impairment};
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use voxhall_protocol::Token;
+use voxhall_protocol::gateway::Status;
 use voxhall_protocol::ids::{ChannelId, GuildId, MessageId, UserId};
 
 /// Names one media node; unique in a deployment, safe in a key (letters, digits, `-`).
@@ -160,6 +163,36 @@ pub enum TicketEnd {
     Superseded,
 }
 
+/// What one main-Gateway session says about its user: how available, and what they are doing. It goes with the session.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PresenceRecord {
+    /// Whose.
+    pub user_id: UserId,
+    /// The session.
+    pub session_id: String,
+    /// As the client said it; `invisible` is a status here.
+    pub status: Status,
+    /// Unix milliseconds since when idle.
+    pub since_ms: Option<u64>,
+    /// What they are doing.
+    pub activities: Vec<Value>,
+    /// Whether away, for notifications.
+    pub afk: bool,
+    /// What kind of client it is.
+    pub platform: Platform,
+}
+
+/// A kind of client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Platform {
+    /// A program for desktops.
+    Desktop,
+    /// A program for telephones and tablets.
+    Mobile,
+    /// A browser, or a bot.
+    Web,
+}
+
 /// What a node knows of one member's voice connection.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LinkRecord {
@@ -216,6 +249,7 @@ impl Record for CallRecord {}
 impl Record for VoiceRecord {}
 impl Record for TicketRecord {}
 impl Record for LinkRecord {}
+impl Record for PresenceRecord {}
 
 /// The keys of the records.
 pub mod key {
@@ -252,6 +286,12 @@ pub mod key {
     #[must_use]
     pub fn tickets_of(node: &NodeId) -> String {
         format!("ticket.{}.", node.0)
+    }
+
+    /// Key of a session's presence.
+    #[must_use]
+    pub fn presence(user: UserId, session: &str) -> String {
+        format!("presence.{user}.{session}")
     }
 
     /// Key of a link.

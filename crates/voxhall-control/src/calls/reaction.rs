@@ -9,7 +9,7 @@ use voxhall_protocol::model::{CallInfo, Message, PartialMessage, Timestamp};
 use super::view::{LiveView, Transition};
 use crate::directory::World;
 use crate::gateway::outgoing::{Outgoing, Subscription};
-use crate::render;
+use crate::{presence, render};
 
 /// Which sessions an event concerns.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +24,8 @@ pub(crate) enum Audience {
     GuildExcept(GuildId, UserId),
     /// The sessions of some accounts that hold a guild, whether or not they are still members.
     Members(GuildId, Vec<UserId>),
+    /// The sessions that watch how available somebody in a guild is: bots with the intent, and people who asked.
+    Watchers(GuildId, UserId),
     /// The sessions of everybody who may view a channel.
     Viewers(ChannelId),
     /// Those who may view a channel, and whatever they subscribe to the sessions of one account.
@@ -76,6 +78,9 @@ pub(crate) fn events(transition: &Transition, view: &LiveView, world: &World) ->
             before,
             after: Some(after),
         } if view.node(&key.0).is_some() => server_update(before.as_ref(), after).into_iter().collect(),
+        Transition::Presence { user, before, after } => {
+            presence::events(*user, before.as_ref(), after.as_ref(), world)
+        }
         _ => Vec::new(),
     }
 }

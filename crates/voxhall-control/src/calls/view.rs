@@ -7,10 +7,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::Hash;
 
 use voxhall_live::{
-    CallRecord, LinkRecord, LinkState, NodeId, NodeRecord, Record, TicketRecord, VoiceRecord, key,
+    CallRecord, LinkRecord, LinkState, NodeId, NodeRecord, PresenceRecord, Record, TicketRecord, VoiceRecord,
+    key,
 };
 use voxhall_protocol::ids::{ChannelId, GuildId, UserId};
 use voxhall_switchboard::{Change, Entry, Revision};
+
+use crate::presence::{Presences, Shown};
 
 /// Whose voice state: a bot's in a guild, or a user account's, which has one in all.
 pub(crate) type VoiceKey = (UserId, Option<GuildId>);
@@ -19,7 +22,7 @@ pub(crate) type VoiceKey = (UserId, Option<GuildId>);
 pub(crate) type TicketKey = (NodeId, ChannelId, UserId);
 
 /// What one change changed. `None` stands for absence.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Transition {
     /// A node came, went or changed.
     Node {
@@ -49,6 +52,12 @@ pub(crate) enum Transition {
         /// Who spoke just now.
         spoke: Option<VoiceKey>,
     },
+    /// What an account's sessions say together has been said anew; `None` stands for offline.
+    Presence {
+        user: UserId,
+        before: Option<Shown>,
+        after: Option<Shown>,
+    },
     /// A key that control has no use for.
     Nothing,
 }
@@ -61,6 +70,7 @@ pub(crate) struct LiveView {
     voices: HashMap<VoiceKey, VoiceRecord>,
     tickets: HashMap<ChannelId, BTreeMap<TicketKey, TicketRecord>>,
     links: HashMap<TicketKey, LinkRecord>,
+    presences: Presences,
     /// Who is in a room.
     rooms: HashMap<ChannelId, BTreeSet<VoiceKey>>,
     /// What a main-Gateway session holds.
@@ -138,6 +148,10 @@ impl LiveView {
                     spoke: spoke.then(|| self.voice_in_room(channel, user)).flatten(),
                 }
             }
+            Some(Key::Presence(user, _)) => {
+                let record = PresenceRecord::decode(key, value)?;
+                self.presence_changed(user, |presences| presences.put(record))
+            }
             None => Transition::Nothing,
         })
     }
@@ -174,8 +188,18 @@ impl LiveView {
                 self.links.remove(&link);
                 Transition::Link { spoke: None }
             }
+            Some(Key::Presence(user, session)) => {
+                self.presence_changed(user, |presences| presences.remove(user, &session))
+            }
             None => Transition::Nothing,
         }
+    }
+
+    fn presence_changed(&mut self, user: UserId, change: impl FnOnce(&mut Presences)) -> Transition {
+        let before = self.presences.of(user);
+        change(&mut self.presences);
+        let after = self.presences.of(user);
+        Transition::Presence { user, before, after }
     }
 
     fn moved(&mut self, voice: VoiceKey, before: Option<&VoiceRecord>, after: Option<&VoiceRecord>) {
@@ -203,6 +227,11 @@ impl LiveView {
             self.tickets.remove(&at.1);
         }
         taken
+    }
+
+    /// How available people are.
+    pub(crate) fn presences(&self) -> &Presences {
+        &self.presences
     }
 
     /// The last write of a key, if it exists.
@@ -313,6 +342,8 @@ enum Key {
     Voice(VoiceKey),
     Ticket(TicketKey),
     Link(TicketKey),
+    /// Whose, and of which session.
+    Presence(UserId, String),
 }
 
 impl Key {
@@ -326,6 +357,7 @@ impl Key {
             ("voice", [user, guild]) => Self::Voice((user.parse().ok()?, Some(guild.parse().ok()?))),
             ("ticket", [node, channel, user]) => Self::Ticket(Self::seat(node, channel, user)?),
             ("link", [node, channel, user]) => Self::Link(Self::seat(node, channel, user)?),
+            ("presence", [user, session]) => Self::Presence(user.parse().ok()?, (*session).to_owned()),
             _ => return None,
         })
     }

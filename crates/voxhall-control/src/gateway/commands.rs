@@ -1,18 +1,17 @@
 //! What clients of a session ask for (the table of gateway-and-calls, section 2).
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use serde_json::{Value, json};
 use voxhall_protocol::gateway::{
-    CallConnect, ChannelNote, ChannelNotes, ClientMessage, Event, GuildMembersChunk, GuildSubscriptions,
-    GuildSubscriptionsBulk, MemberListUpdate, OneOrMany, RequestChannels, RequestGuildMembers,
-    SoundboardSounds, VoiceStateUpdate,
+    CallConnect, ChannelNote, ChannelNotes, ClientMessage, Event, RequestChannels, RequestGuildMembers,
+    SoundboardSounds, Subscription, VoiceStateUpdate,
 };
 use voxhall_protocol::ids::{ChannelId, GuildId, UserId};
-use voxhall_protocol::model;
 use voxhall_protocol::{Extra, Nullable};
 
 use super::hub::SessionCell;
+use super::members;
 use super::outgoing::Outgoing;
 use crate::calls::reaction;
 use crate::calls::rules::Actor;
@@ -20,20 +19,18 @@ use crate::control::Core;
 use crate::directory::{Guild, World};
 use crate::render;
 
-/// The most members in one chunk.
-const CHUNK: usize = 1000;
+/// Members of one guild whose presences a session watches.
+const MOST_WATCHED: usize = 1000;
 
-/// The most rows of a member list that are sent.
-const LIST_ROWS: usize = 100;
-
-/// The most users that one request may name.
-const MOST_NAMED_USERS: usize = 100;
+/// Guilds that one op 37 may name.
+const MOST_SUBSCRIPTIONS: usize = 100;
 
 impl Core {
     /// Does what a client asks for. Refusals are silent, as the protocol has it.
     pub(crate) async fn command(&self, cell: &Arc<SessionCell>, command: ClientMessage) {
         match command {
             ClientMessage::VoiceStateUpdate(request) => self.voice_state_update(cell, &request).await,
+            ClientMessage::PresenceUpdate(update) => self.announce(cell, Some(&update)).await,
             ClientMessage::VoiceServerPing => self.voice_server_ping(cell).await,
             ClientMessage::RequestGuildMembers(request) => {
                 self.answer(cell, |core| core.members(cell, &request))
@@ -42,10 +39,12 @@ impl Core {
                 self.answer(cell, |core| core.call_connect(cell, &request))
             }
             ClientMessage::GuildSubscriptions(request) => {
-                self.answer(cell, |core| core.member_lists(cell, &request))
+                self.subscribe(cell, request.guild_id, &request.subscription);
             }
             ClientMessage::GuildSubscriptionsBulk(bulk) => {
-                self.answer(cell, |core| core.bulk_lists(cell, bulk))
+                for (guild, subscription) in bulk.subscriptions.iter().take(MOST_SUBSCRIPTIONS) {
+                    self.subscribe(cell, *guild, subscription);
+                }
             }
             ClientMessage::RequestSoundboardSounds(request) => {
                 self.answer(cell, |core| core.sounds(cell, &request.guild_ids));
@@ -100,7 +99,9 @@ impl Core {
         let world = self.directory.read();
         let guilds = request.guild_id.as_slice().iter();
         let known = guilds.filter_map(|id| guild_of(&world, *id, cell.profile.user));
-        known.flat_map(|guild| chunks(&world, guild, request)).collect()
+        let view = self.calls.view();
+        let chunks = |guild| members::chunks(&world, view.presences(), guild, &cell.profile, request);
+        known.flat_map(chunks).collect()
     }
 
     fn call_connect(&self, cell: &SessionCell, request: &CallConnect) -> Option<Event> {
@@ -116,30 +117,26 @@ impl Core {
         reaction::call_create(call, view.room(channel).collect())
     }
 
-    fn member_lists(&self, cell: &SessionCell, request: &GuildSubscriptions) -> Option<Event> {
-        // A subscription to single members alone is taken without an answer.
-        request
-            .subscription
-            .channels
-            .as_ref()
-            .filter(|channels| !channels.is_empty())?;
+    /// Subscribes to parts of a guild's member list. Bots have no lists.
+    fn subscribe(&self, cell: &Arc<SessionCell>, guild: GuildId, asked: &Subscription) {
+        if cell.profile.bot {
+            return;
+        }
         let world = self.directory.read();
-        Some(member_list(
-            &world,
-            guild_of(&world, request.guild_id, cell.profile.user)?,
-        ))
-    }
-
-    fn bulk_lists(&self, cell: &SessionCell, bulk: GuildSubscriptionsBulk) -> Vec<Event> {
-        let each = bulk
-            .subscriptions
-            .into_iter()
-            .map(|(guild_id, subscription)| GuildSubscriptions {
-                guild_id,
-                subscription,
-            });
-        each.filter_map(|request| self.member_lists(cell, &request))
-            .collect()
+        let Some(guild) = guild_of(&world, guild, cell.profile.user) else {
+            return;
+        };
+        let view = self.calls.view();
+        if let Some(members) = &asked.members {
+            let known = members.iter().filter(|user| guild.members.contains_key(user));
+            let watched: BTreeSet<UserId> = known.take(MOST_WATCHED).copied().collect();
+            self.hub.watch(cell, guild.id, watched);
+        }
+        self.hub.lists.look(&world, view.presences(), cell, guild, asked);
+        // A session that ended meanwhile would be remembered for ever.
+        if self.hub.session(&cell.id).is_none() {
+            self.hub.lists.forget(&cell.id);
+        }
     }
 
     fn sounds(&self, cell: &SessionCell, guilds: &[GuildId]) -> Vec<Event> {
@@ -201,82 +198,4 @@ fn guild_of(world: &World, guild: GuildId, user: UserId) -> Option<&Guild> {
     world
         .guild(guild)
         .filter(|guild| guild.members.contains_key(&user))
-}
-
-fn chunks(world: &World, guild: &Guild, request: &RequestGuildMembers) -> Vec<Event> {
-    let (found, not_found) = match &request.user_ids {
-        Some(users) => named_members(guild, users),
-        None => (members_by_name(world, guild, request), Vec::new()),
-    };
-    let members: Vec<model::Member> = found
-        .into_iter()
-        .filter_map(|user| render::member(world, guild.members.get(&user)?))
-        .collect();
-    let chunk_count = members.len().div_ceil(CHUNK).max(1);
-    let mut rest = members.into_iter();
-    (0..chunk_count)
-        .map(|index| {
-            Event::GuildMembersChunk(Box::new(GuildMembersChunk {
-                guild_id: guild.id,
-                members: rest.by_ref().take(CHUNK).collect(),
-                chunk_index: u32::try_from(index).unwrap_or(u32::MAX),
-                chunk_count: u32::try_from(chunk_count).unwrap_or(u32::MAX),
-                not_found: (!not_found.is_empty())
-                    .then(|| not_found.iter().map(|user| json!(user)).collect()),
-                presences: request.presences.unwrap_or(false).then(Vec::new),
-                nonce: request.nonce.clone(),
-                extra: Extra::new(),
-            }))
-        })
-        .collect()
-}
-
-fn named_members(guild: &Guild, users: &OneOrMany<UserId>) -> (Vec<UserId>, Vec<UserId>) {
-    let named = users.as_slice().iter().take(MOST_NAMED_USERS);
-    named.partition(|user| guild.members.contains_key(user))
-}
-
-fn members_by_name(world: &World, guild: &Guild, request: &RequestGuildMembers) -> Vec<UserId> {
-    let prefix = request.query.as_deref().unwrap_or_default().to_lowercase();
-    let begins = |name: &str| name.to_lowercase().starts_with(&prefix);
-    let mut found: Vec<UserId> = guild
-        .members
-        .values()
-        .filter(|member| {
-            let name = world
-                .user(member.user_id)
-                .map(|user| user.name.as_str())
-                .unwrap_or_default();
-            begins(name) || member.nick.as_deref().is_some_and(begins)
-        })
-        .map(|member| member.user_id)
-        .collect();
-    found.sort_unstable();
-    if let Some(limit) = request.limit.filter(|limit| *limit > 0) {
-        found.truncate(limit as usize);
-    }
-    found
-}
-
-/// The first rows of the one list that every channel here shares: nobody's presence is known, so all stand under one
-/// heading.
-fn member_list(world: &World, guild: &Guild) -> Event {
-    let count = guild.members.len();
-    let heading = json!({"id": "online", "count": count});
-    let mut users: Vec<UserId> = guild.members.keys().copied().collect();
-    users.sort_unstable();
-    let rows = users.iter().take(LIST_ROWS - 1).filter_map(|user| {
-        let member = render::member(world, guild.members.get(user)?)?;
-        Some(json!({"member": member}))
-    });
-    let items: Vec<Value> = std::iter::once(json!({"group": heading})).chain(rows).collect();
-    Event::GuildMemberListUpdate(Box::new(MemberListUpdate {
-        guild_id: guild.id,
-        id: "everyone".to_owned(),
-        ops: vec![json!({"op": "SYNC", "range": [0, LIST_ROWS - 1], "items": items})],
-        groups: vec![heading],
-        online_count: count as u64,
-        member_count: count as u64,
-        extra: Extra::new(),
-    }))
 }

@@ -17,6 +17,10 @@ use crate::Limits;
 const VOICE_UPDATES: usize = 10;
 /// The window that [`VOICE_UPDATES`] counts over.
 const VOICE_UPDATE_WINDOW: Duration = Duration::from_secs(10);
+/// Op 3 of one session within [`PRESENCE_WINDOW`]; more are dropped without a word.
+const PRESENCES: usize = 5;
+/// The window that [`PRESENCES`] counts over.
+const PRESENCE_WINDOW: Duration = Duration::from_secs(20);
 /// How often the members of one guild may be asked for.
 const MEMBER_REQUEST_PAUSE: Duration = Duration::from_secs(30);
 
@@ -75,6 +79,7 @@ pub(crate) struct Connection {
     asked_for_beat: bool,
     messages: SlidingWindow,
     voice_updates: SlidingWindow,
+    presences: SlidingWindow,
     member_requests: HashMap<GuildId, Instant>,
     fault: Option<String>,
     outputs: VecDeque<Output>,
@@ -91,6 +96,7 @@ impl Connection {
             asked_for_beat: false,
             messages: SlidingWindow::default(),
             voice_updates: SlidingWindow::default(),
+            presences: SlidingWindow::default(),
             member_requests: HashMap::new(),
             fault: None,
             outputs: VecDeque::from([Output::Send(ServerMessage::Hello(Hello::new(interval)))]),
@@ -201,7 +207,7 @@ impl Connection {
             ClientMessage::Other { op, .. } if !op.is_from_client() => {
                 self.close(GatewayCloseCode::UnknownOpcode)
             }
-            ClientMessage::Other { .. } | ClientMessage::PresenceUpdate(_) => {}
+            ClientMessage::Other { .. } => {}
             command => self.command(now, command),
         }
     }
@@ -240,6 +246,9 @@ impl Connection {
             ClientMessage::VoiceStateUpdate(_) if !self.admit_voice_update(now) => {
                 tracing::debug!("a client sends op 4 too often; this one is dropped");
             }
+            ClientMessage::PresenceUpdate(_) if !self.admit_presence(now) => {
+                tracing::debug!("a client sends op 3 too often; this one is dropped");
+            }
             ClientMessage::RequestGuildMembers(request) => match self.limit_member_request(now, request) {
                 Some(limited) => self.outputs.push_back(Output::TellLimited(limited)),
                 None => self.outputs.push_back(Output::Command(command)),
@@ -250,6 +259,10 @@ impl Connection {
 
     fn admit_voice_update(&mut self, now: Instant) -> bool {
         self.voice_updates.admit(now, VOICE_UPDATE_WINDOW, VOICE_UPDATES)
+    }
+
+    fn admit_presence(&mut self, now: Instant) -> bool {
+        self.presences.admit(now, PRESENCE_WINDOW, PRESENCES)
     }
 
     /// What to answer if one of the guilds was asked about too lately; else notes that it is asked about now.

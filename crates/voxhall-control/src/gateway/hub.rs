@@ -1,13 +1,15 @@
 //! All sessions of this process, with or without a socket.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use parking_lot::{Mutex, MutexGuard, RwLock};
 use tokio::sync::Notify;
+use voxhall_live::Platform;
 use voxhall_protocol::gateway::{Capabilities, Intents};
 use voxhall_protocol::ids::{ChannelId, GuildId, UserId};
 
+use super::member_list::subscriptions::MemberLists;
 use super::outgoing::{Outgoing, Subscription};
 use super::session::{ReplayLimits, ResumeError, Session};
 use crate::calls::reaction::{Audience, Dispatch, Pace};
@@ -26,6 +28,8 @@ pub(crate) struct Profile {
     pub(crate) capabilities: Capabilities,
     /// Number and count of shards.
     pub(crate) shard: Option<[u32; 2]>,
+    /// What kind of client it is.
+    pub(crate) platform: Platform,
     /// From how many members on a guild is large.
     pub(crate) large_threshold: u32,
 }
@@ -69,6 +73,8 @@ pub(crate) struct Held {
     /// The one socket that may send.
     seat: Arc<Seat>,
     attached: bool,
+    /// Whose presences its person asked for, by guild.
+    watched: HashMap<GuildId, BTreeSet<UserId>>,
 }
 
 /// A socket's place at a session. Whoever holds the session's current one may send.
@@ -136,6 +142,8 @@ impl SessionCell {
 /// All sessions of this process.
 #[derive(Default)]
 pub(crate) struct Hub {
+    /// Who looks at which member lists.
+    pub(crate) lists: MemberLists,
     registry: RwLock<Registry>,
 }
 
@@ -143,6 +151,8 @@ pub(crate) struct Hub {
 struct Registry {
     by_id: HashMap<String, Arc<SessionCell>>,
     by_user: HashMap<UserId, Vec<Arc<SessionCell>>>,
+    /// The sessions that watch anybody's presence: few, where presences change all the time.
+    watchers: HashMap<String, Arc<SessionCell>>,
 }
 
 impl Hub {
@@ -162,10 +172,14 @@ impl Hub {
                 session: Session::new(replay),
                 seat: Arc::default(),
                 attached: true,
+                watched: HashMap::new(),
             }),
         });
         let mut held = cell.lock();
         let mut registry = self.registry.write();
+        if cell.profile.bot && cell.profile.intents.contains(Intents::GUILD_PRESENCES) {
+            registry.watchers.insert(id.clone(), cell.clone());
+        }
         registry.by_id.insert(id, cell.clone());
         registry.by_user.entry(user).or_default().push(cell.clone());
         drop(registry);
@@ -174,19 +188,29 @@ impl Hub {
         cell
     }
 
-    /// Forgets a session; says whether it was there.
-    pub(crate) fn close(&self, id: &str) -> bool {
+    /// A person's session watches exactly these members of a guild.
+    pub(crate) fn watch(&self, cell: &Arc<SessionCell>, guild: GuildId, members: BTreeSet<UserId>) {
+        cell.lock().watched.insert(guild, members);
         let mut registry = self.registry.write();
-        let Some(cell) = registry.by_id.remove(id) else {
-            return false;
-        };
+        if registry.by_id.contains_key(&cell.id) {
+            registry.watchers.insert(cell.id.clone(), cell.clone());
+        }
+    }
+
+    /// Forgets a session; gives it back if it was there.
+    pub(crate) fn close(&self, id: &str) -> Option<Arc<SessionCell>> {
+        let mut registry = self.registry.write();
+        let cell = registry.by_id.remove(id)?;
+        registry.watchers.remove(id);
         if let Some(sessions) = registry.by_user.get_mut(&cell.profile.user) {
             sessions.retain(|it| it.id != id);
             if sessions.is_empty() {
                 registry.by_user.remove(&cell.profile.user);
             }
         }
-        true
+        drop(registry);
+        self.lists.forget(id);
+        Some(cell)
     }
 
     /// A session.
@@ -213,6 +237,9 @@ impl Hub {
             event,
             pace,
         } = dispatch;
+        if let Some(guild) = listed_in(world, &audience, event.event().name()) {
+            self.lists.mark(guild);
+        }
         let event = Arc::new(event);
         // Sessions are collected first: a session that begins holds its own lock while it waits for the registry.
         for cell in self.audience(world, &audience, event.subscription()) {
@@ -258,6 +285,7 @@ impl Hub {
                 };
                 sessions.filter(holds).cloned().collect()
             }
+            Audience::Watchers(guild, user) => registry.watching(world, *guild, *user).cloned().collect(),
             Audience::Viewers(channel) => viewers(*channel).cloned().collect(),
             Audience::ViewersAnd(channel, user) => {
                 let others = viewers(*channel).filter(|cell| cell.profile.user != *user);
@@ -270,6 +298,32 @@ impl Hub {
             }
         }
     }
+}
+
+/// The guild whose member lists may show what an event tells.
+fn listed_in(world: &World, audience: &Audience, name: &str) -> Option<GuildId> {
+    let guild = match audience {
+        Audience::Watchers(guild, _)
+        | Audience::Guild(guild)
+        | Audience::GuildExcept(guild, _)
+        | Audience::Members(guild, _) => *guild,
+        Audience::Viewers(channel) => match world.home(*channel)? {
+            Home::Guild(guild) => guild,
+            Home::Private => return None,
+        },
+        _ => return None,
+    };
+    let listed = name == "PRESENCE_UPDATE"
+        || [
+            "GUILD_MEMBER_",
+            "GUILD_ROLE_",
+            "CHANNEL_",
+            "GUILD_UPDATE",
+            "GUILD_DELETE",
+        ]
+        .iter()
+        .any(|beginning| name.starts_with(beginning));
+    listed.then_some(guild)
 }
 
 impl Registry {
@@ -300,6 +354,27 @@ impl Registry {
             let inside = |cell: &&Arc<SessionCell>| members.contains_key(&cell.profile.user);
             Box::new(self.by_id.values().filter(holds).filter(inside))
         }
+    }
+
+    /// The sessions that watch how available somebody in a guild is.
+    fn watching<'a>(
+        &'a self,
+        world: &'a World,
+        guild: GuildId,
+        user: UserId,
+    ) -> impl Iterator<Item = &'a Arc<SessionCell>> {
+        let asked = move |cell: &SessionCell| {
+            let held = cell.lock();
+            held.watched
+                .get(&guild)
+                .is_some_and(|members| members.contains(&user))
+        };
+        self.watchers.values().filter(move |cell| {
+            let profile = &cell.profile;
+            profile.holds_guild(guild)
+                && world.member(guild, profile.user).is_some()
+                && (profile.bot || asked(cell))
+        })
     }
 
     /// The sessions that take what happens in a channel.

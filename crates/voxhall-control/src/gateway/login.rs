@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 use voxhall_protocol::gateway::{Capabilities, GatewayCloseCode, Identify, Intents, Resume, TokenKind};
 use voxhall_protocol::ids::UserId;
 
+use super::announce::platform_of;
 use super::connection::Refusal;
 use super::hub::{Profile, Seat, SessionCell};
 use super::limit::SlidingWindow;
@@ -54,14 +55,28 @@ impl Core {
             events: self.config.limits.replay_events,
             bytes: self.config.limits.replay_bytes,
         };
+        let cell = self.begin(dialect, &account, &profile, replay);
+        self.announce(&cell, identify.presence.value()).await;
+        let seat = cell.seat();
+        Ok((cell, seat))
+    }
+
+    /// Opens a session and writes what it begins with.
+    fn begin(
+        &self,
+        dialect: &Dialect,
+        account: &User,
+        profile: &Profile,
+        replay: ReplayLimits,
+    ) -> Arc<SessionCell> {
         let world = self.directory.read();
         let view = self.calls.view();
-        let cell = self.hub.open(profile.clone(), replay, |session_id, session| {
+        self.hub.open(profile.clone(), replay, |session_id, session| {
             let greeting = Greeting {
                 world: &world,
                 view: &view,
-                account: &account,
-                profile: &profile,
+                account,
+                profile,
                 session_id,
                 version: dialect.version,
                 gateway_url: &dialect.gateway_url,
@@ -75,9 +90,7 @@ impl Core {
             for event in greeting.events() {
                 session.greet(Arc::new(Outgoing::to_all(&event)));
             }
-        });
-        let seat = cell.seat();
-        Ok((cell, seat))
+        })
     }
 
     /// Op 6: takes up a session, also from a socket that still has it.
@@ -165,6 +178,7 @@ fn profile(account: &User, identify: &Identify) -> Result<Profile, Refusal> {
         intents,
         capabilities: identify.capabilities.unwrap_or(Capabilities::NONE),
         shard: identify.shard.filter(|_| account.bot),
+        platform: platform_of(account.bot, &identify.properties),
         large_threshold: identify.large_threshold.unwrap_or(LARGE_THRESHOLD),
     })
 }

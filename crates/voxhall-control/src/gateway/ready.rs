@@ -1,9 +1,12 @@
 //! What a session begins with: READY and what follows it (gateway-and-calls, section 3).
 
+use serde::Serialize;
 use serde_json::{Value, json};
 use voxhall_protocol::Extra;
-use voxhall_protocol::gateway::{Capabilities, Event, Intents, ReadySupplemental, SupplementalGuild};
-use voxhall_protocol::ids::ApplicationId;
+use voxhall_protocol::gateway::{
+    Capabilities, Event, Intents, MergedPresences, Presence, ReadySupplemental, SupplementalGuild,
+};
+use voxhall_protocol::ids::{ApplicationId, UserId};
 use voxhall_protocol::model::{self, PartialApplication, ReadyGuild, ReadyPayload, UnavailableGuild};
 
 use super::hub::Profile;
@@ -82,31 +85,56 @@ impl Greeting<'_> {
         } else {
             0
         };
-        render::guild(
+        let rendered = render::guild(
             self.world,
             self.view,
             guild,
             self.account.id,
             OtherMembers(others),
-        )
+        );
+        let shown = !self.profile.bot || self.profile.intents.contains(Intents::GUILD_PRESENCES);
+        let presences = if shown {
+            self.presences(&rendered)
+        } else {
+            Vec::new()
+        };
+        model::Guild {
+            presences: presences.iter().map(|presence| json!(presence)).collect(),
+            ..rendered
+        }
+    }
+
+    /// The presences of a guild object's members who are not offline.
+    fn presences(&self, guild: &model::Guild) -> Vec<Presence> {
+        let users = guild
+            .members
+            .iter()
+            .filter_map(|member| Some(member.user.as_ref()?.id));
+        let presences = self.view.presences();
+        let online = users.filter(|user| presences.is_online(*user));
+        online.map(|user| presences.render(user)).collect()
     }
 
     fn events_of_person(&self) -> Vec<Event> {
         let capabilities = self.profile.capabilities;
-        let whole = |guild: &Guild| ReadyGuild::Whole(Box::new(self.guild(guild)));
+        let guilds: Vec<model::Guild> = self.guilds().map(|guild| self.guild(guild)).collect();
+        let supplemental = self.supplemental(&guilds);
+        let users = self.known_users(&guilds);
+        let own = self.merged_members(&guilds, |user| user == self.account.id);
+        let whole = |guild| ReadyGuild::Whole(Box::new(guild));
         let mut ready = ReadyPayload {
-            guilds: self.guilds().map(whole).collect(),
+            guilds: guilds.into_iter().map(whole).collect(),
             private_channels: self.private_channels(),
             ..self.ready()
         };
-        let versioned = capabilities.contains(Capabilities::VERSIONED_READ_STATES);
-        ready.add_account_fields(&uuid_of(self.session_id), &self.acquaintances(), versioned);
+        ready.add_account_fields(&uuid_of(self.session_id), &users, capabilities);
         ready
             .extra
             .insert("sessions", json!([own_session(self.session_id)]));
+        ready.extra.insert("merged_members", json!(own));
         let mut events = vec![Event::Ready(Box::new(ready))];
         if capabilities.contains(Capabilities::PRIORITIZED_READY_PAYLOAD) {
-            events.push(Event::ReadySupplemental(Box::new(self.supplemental())));
+            events.push(Event::ReadySupplemental(Box::new(supplemental)));
         }
         if capabilities.contains(Capabilities::AUTO_CALL_CONNECT) {
             events.extend(self.running_calls());
@@ -127,21 +155,37 @@ impl Greeting<'_> {
         both.collect()
     }
 
-    /// The people of all private channels.
-    fn acquaintances(&self) -> Vec<model::User> {
+    /// The people of all private channels and guild objects.
+    fn known_users(&self, guilds: &[model::Guild]) -> Vec<model::User> {
+        let members = guilds.iter().flat_map(|guild| &guild.members);
+        let members = members.filter_map(|member| Some(&member.user.as_ref()?.id));
         let recipients = self
             .world
             .private_of(self.account.id)
             .flat_map(|channel| &channel.recipients);
-        let others: std::collections::BTreeSet<_> =
-            recipients.filter(|user| **user != self.account.id).collect();
+        let others: std::collections::BTreeSet<_> = recipients
+            .chain(members)
+            .filter(|user| **user != self.account.id)
+            .collect();
         others
             .into_iter()
             .map(|user| render::user_by_id(self.world, *user))
             .collect()
     }
 
-    fn supplemental(&self) -> ReadySupplemental {
+    /// Members of each guild object, with `user_id` in place of the user.
+    fn merged_members(&self, guilds: &[model::Guild], wanted: impl Fn(UserId) -> bool) -> Vec<Vec<Value>> {
+        let of_guild = |guild: &model::Guild| {
+            let members = guild.members.iter().filter_map(|member| {
+                let user = member.user.as_ref()?.id;
+                wanted(user).then(|| with_user_id(&json!(member), user))
+            });
+            members.collect()
+        };
+        guilds.iter().map(of_guild).collect()
+    }
+
+    fn supplemental(&self, rendered: &[model::Guild]) -> ReadySupplemental {
         let guilds = self.guilds().map(|guild| SupplementalGuild {
             id: guild.id,
             voice_states: render::visible_channels(self.world, guild, self.account.id)
@@ -151,10 +195,21 @@ impl Greeting<'_> {
             activity_instances: Vec::new(),
             extra: Extra::new(),
         });
-        let guilds: Vec<SupplementalGuild> = guilds.collect();
+        let presences = |guild| {
+            let presences = self.presences(guild).into_iter();
+            let merged = presences.map(|presence| {
+                let user = presence.user["id"].clone();
+                with_user_id(&json!(presence), user)
+            });
+            merged.collect()
+        };
         ReadySupplemental {
-            merged_members: vec![Vec::new(); guilds.len()],
-            guilds,
+            merged_members: self.merged_members(rendered, |user| user != self.account.id),
+            merged_presences: MergedPresences {
+                guilds: rendered.iter().map(presences).collect(),
+                ..MergedPresences::default()
+            },
+            guilds: guilds.collect(),
             ..ReadySupplemental::default()
         }
     }
@@ -164,6 +219,16 @@ impl Greeting<'_> {
         let calls = channels.filter_map(|channel| self.view.call(channel.id));
         calls.filter_map(|call| reaction::call_create(call, self.view.room(call.channel_id).collect()))
     }
+}
+
+/// An object with `user_id` in place of `user`.
+fn with_user_id(object: &Value, user: impl Serialize) -> Value {
+    let mut object = object.clone();
+    if let Some(fields) = object.as_object_mut() {
+        fields.remove("user");
+        fields.insert("user_id".to_owned(), json!(user));
+    }
+    object
 }
 
 /// The session itself as one of the account's: some clients look for it there.

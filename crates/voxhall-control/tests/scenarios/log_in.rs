@@ -156,18 +156,28 @@ async fn capabilities_bring_a_supplement_and_running_calls() {
     assert_contains(
         &ready,
         &json!({
-            "read_state": {"entries": [], "partial": false}, "private_channels": [{"recipient_ids": [EXP]}],
-            "users": [{"id": EXP}],
-        }),
+        "read_state": {"entries": [], "partial": false}, "private_channels": [{"recipient_ids": [EXP]}],
+                }),
     );
+    assert!(ready.get("notes").is_none(), "they come when they are asked for");
+    let users = ready["users"].as_array().unwrap();
+    assert!(users.iter().any(|user| user["id"] == EXP));
     let supplement = client.expect("READY_SUPPLEMENTAL").await;
     assert_contains(
         &supplement,
         &json!({
-            "guilds": [{"id": GUILD, "voice_states": []}], "merged_presences": {"guilds": [], "friends": []},
-            "merged_members": [[]], "lazy_private_channels": [],
+            "guilds": [{"id": GUILD, "voice_states": []}], "lazy_private_channels": [],
+            "merged_presences": {"guilds": [[{"user_id": EXP, "status": "online"}]], "friends": []},
         }),
     );
+    let others = supplement["merged_members"][0].as_array().unwrap();
+    assert_eq!(others.len(), 3, "all but oneself, who stands in READY");
+    assert!(
+        others
+            .iter()
+            .all(|member| member["user_id"].is_string() && member.get("user").is_none())
+    );
+    assert_contains(&ready["merged_members"], &json!([[{"user_id": TURBULENCE}]]));
     let call = client.expect("CALL_CREATE").await;
     assert_contains(
         &call,
@@ -317,9 +327,6 @@ async fn the_smaller_questions_are_answered() {
     client
         .send(json!({"op": 34, "d": {"guild_id": GUILD, "channel_ids": []}}))
         .await;
-    let lists = json!({"subscriptions": {GUILD: {"channels": {TEXT: [[0, 99]]}}}});
-    client.send(json!({"op": 37, "d": lists})).await;
-    let list = client.expect("GUILD_MEMBER_LIST_UPDATE").await;
-    assert_contains(&list, &json!({"guild_id": GUILD, "member_count": 4}));
-    assert_eq!(list["ops"][0]["op"], "SYNC");
+    client.send(json!({"op": 1, "d": null})).await;
+    assert_eq!(client.receive().await["op"], 11);
 }

@@ -5,12 +5,13 @@ use serde_json::Value;
 use super::DecodeError;
 use super::envelope::json;
 use super::guild_payload::{GuildBan, GuildRole, GuildRoleDelete};
+use super::member_list::MemberListUpdate;
 use super::payload::{
     CallCreate, CallDelete, CallUpdate, ChannelNote, ChannelNotes, ChannelRecipient, GuildMember,
-    GuildMemberRemove, GuildMembersChunk, MemberListUpdate, MessageAck, Presence, RateLimited,
-    ReadySupplemental, SoundboardSounds, StreamCreated, StreamDelete, StreamServerUpdate, StreamUpdate,
-    VoiceChannelEffect, VoiceServerUpdate,
+    GuildMemberRemove, GuildMembersChunk, MessageAck, RateLimited, ReadySupplemental, SoundboardSounds,
+    StreamCreated, StreamDelete, StreamServerUpdate, StreamUpdate, VoiceChannelEffect, VoiceServerUpdate,
 };
+use super::presence::Presence;
 use crate::Extra;
 use crate::model::{
     Channel, Guild, GuildProfile, Message, PartialMessage, ReadyPayload, StageInstance, UnavailableGuild,

@@ -9,8 +9,10 @@ mod envelope;
 mod event;
 mod flags;
 mod guild_payload;
+mod member_list;
 mod opcode;
 mod payload;
+mod presence;
 mod server;
 mod stream_key;
 mod token;
@@ -26,13 +28,15 @@ pub use envelope::{DecodeError, MAX_CLIENT_MESSAGE};
 pub use event::{EncodedEvent, Event};
 pub use flags::{Capabilities, Intents};
 pub use guild_payload::{GuildBan, GuildRole, GuildRoleDelete};
+pub use member_list::{ListedMember, MemberListGroup, MemberListItem, MemberListOp, MemberListUpdate};
 pub use opcode::{GatewayOpcode, Need};
 pub use payload::{
     CallCreate, CallDelete, CallUpdate, ChannelNote, ChannelNotes, ChannelRecipient, GuildMember,
-    GuildMemberRemove, GuildMembersChunk, MemberListUpdate, MessageAck, Presence, RateLimited,
-    ReadySupplemental, SoundboardSounds, StreamCreated, StreamDelete, StreamDeleteReason, StreamServerUpdate,
-    StreamUpdate, SupplementalGuild, VoiceChannelEffect, VoiceServerUpdate,
+    GuildMemberRemove, GuildMembersChunk, MergedPresences, MessageAck, RateLimited, ReadySupplemental,
+    SoundboardSounds, StreamCreated, StreamDelete, StreamDeleteReason, StreamServerUpdate, StreamUpdate,
+    SupplementalGuild, VoiceChannelEffect, VoiceServerUpdate,
 };
+pub use presence::{ClientStatus, Presence, Status};
 pub use server::{Hello, ServerMessage};
 pub use stream_key::{ParseStreamKeyError, StreamKey};
 pub use token::TokenKind;

@@ -1,7 +1,7 @@
 //! The payloads of events, as far as they are not objects of [`crate::model`].
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{GatewayOpcode, StreamKey};
 use crate::ids::{ChannelId, GuildId, MessageId, ServerId, UserId};
@@ -9,12 +9,8 @@ use crate::model::{Channel, Member, User, VoiceState};
 use crate::naming::open_texts;
 use crate::{Extra, Nullable, Token, scalar};
 
-fn empty_presences() -> Value {
-    json!({"guilds": [], "friends": []})
-}
-
 /// READY_SUPPLEMENTAL: what follows READY for user accounts.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct ReadySupplemental {
     /// Who is in which room.
     #[serde(default)]
@@ -23,8 +19,8 @@ pub struct ReadySupplemental {
     #[serde(default)]
     pub merged_members: Vec<Vec<Value>>,
     /// Presences, by guild and of friends.
-    #[serde(default = "empty_presences")]
-    pub merged_presences: Value,
+    #[serde(default)]
+    pub merged_presences: MergedPresences,
     /// Private channels that READY left out.
     #[serde(default)]
     pub lazy_private_channels: Vec<Channel>,
@@ -39,18 +35,18 @@ pub struct ReadySupplemental {
     pub extra: Extra,
 }
 
-impl Default for ReadySupplemental {
-    fn default() -> Self {
-        Self {
-            guilds: Vec::new(),
-            merged_members: Vec::new(),
-            merged_presences: empty_presences(),
-            lazy_private_channels: Vec::new(),
-            disclose: Vec::new(),
-            game_invites: Vec::new(),
-            extra: Extra::new(),
-        }
-    }
+/// The presences of READY_SUPPLEMENTAL, each with `user_id` in place of `user`.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct MergedPresences {
+    /// Of members, by guild.
+    #[serde(default)]
+    pub guilds: Vec<Vec<Value>>,
+    /// Of friends.
+    #[serde(default)]
+    pub friends: Vec<Value>,
+    /// Fields unknown here.
+    #[serde(flatten)]
+    pub extra: Extra,
 }
 
 /// A guild in READY_SUPPLEMENTAL.
@@ -323,43 +319,6 @@ impl RateLimited {
             extra: Extra::new(),
         }
     }
-}
-
-/// PRESENCE_UPDATE. Voice does not need it; everything but user and guild stays among the unknown fields.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Presence {
-    /// Whose; often only the id is there.
-    pub user: Value,
-    /// Where; absent for friends.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub guild_id: Option<GuildId>,
-    /// Fields unknown here.
-    #[serde(flatten)]
-    pub extra: Extra,
-}
-
-/// GUILD_MEMBER_LIST_UPDATE: answers op 14.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct MemberListUpdate {
-    /// Which guild.
-    pub guild_id: GuildId,
-    /// Which list; `everyone` for channels everybody sees.
-    pub id: String,
-    /// Changes, as `SYNC`, `INSERT`, `UPDATE`, `DELETE`, `INVALIDATE`.
-    #[serde(default)]
-    pub ops: Vec<Value>,
-    /// Headings, with counts.
-    #[serde(default)]
-    pub groups: Vec<Value>,
-    /// How many are online.
-    #[serde(default, deserialize_with = "scalar::whole")]
-    pub online_count: u64,
-    /// How many there are.
-    #[serde(default, deserialize_with = "scalar::whole")]
-    pub member_count: u64,
-    /// Fields unknown here.
-    #[serde(flatten)]
-    pub extra: Extra,
 }
 
 /// CHANNEL_RECIPIENT_ADD and CHANNEL_RECIPIENT_REMOVE.

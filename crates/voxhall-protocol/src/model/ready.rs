@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{Channel, ReadyGuild, User};
+use crate::gateway::Capabilities;
 use crate::ids::ApplicationId;
 use crate::{Extra, scalar};
 
@@ -108,17 +109,30 @@ impl ReadyPayload {
         }
     }
 
-    /// Adds the fields user accounts get (section 3.4). `versioned` is whether their client asked for versioned read
-    /// states and settings; `static_client_session_id` is a UUID.
-    pub fn add_account_fields(&mut self, static_client_session_id: &str, users: &[User], versioned: bool) {
-        let list = if versioned {
-            json!({"entries": [], "partial": false, "version": 0})
-        } else {
-            json!([])
+    /// Adds the fields user accounts get (section 3.4), in the form that their client's `capabilities` ask for;
+    /// `static_client_session_id` is a UUID.
+    pub fn add_account_fields(
+        &mut self,
+        static_client_session_id: &str,
+        users: &[User],
+        capabilities: Capabilities,
+    ) {
+        let list = |versioned| {
+            if capabilities.contains(versioned) {
+                json!({"entries": [], "partial": false, "version": 0})
+            } else {
+                json!([])
+            }
         };
+        if !capabilities.contains(Capabilities::LAZY_USER_NOTES) {
+            self.extra.insert("notes", json!({}));
+        }
         let fields = [
-            ("read_state", list.clone()),
-            ("user_guild_settings", list),
+            ("read_state", list(Capabilities::VERSIONED_READ_STATES)),
+            (
+                "user_guild_settings",
+                list(Capabilities::VERSIONED_USER_GUILD_SETTINGS),
+            ),
             ("merged_members", json!([])),
             ("users", json!(users)),
             ("sessions", json!([])),
@@ -130,7 +144,6 @@ impl ReadyPayload {
             ("country_code", json!("ZZ")),
             ("experiments", json!([])),
             ("guild_experiments", json!([])),
-            ("notes", json!({})),
             ("auth_session_id_hash", json!("")),
             ("api_code_version", json!(1)),
         ];

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
+use voxhall_protocol::gateway::Capabilities;
 use voxhall_protocol::ids::{ApplicationId, ChannelId, GuildId, MessageId, UserId};
 use voxhall_protocol::model::{
     Channel, ChannelKind, Guild, Member, Message, PartialApplication, Permissions, ReadyGuild, ReadyPayload,
@@ -74,7 +75,7 @@ fn ready_of_a_user_account() {
     );
     let guild = Guild::new(GuildId(2), "guild", UserId(1), joined());
     ready.guilds = vec![ReadyGuild::Whole(Box::new(guild))];
-    ready.add_account_fields("7f1c3d0e-0000-4000-8000-000000000000", &[], true);
+    ready.add_account_fields("7f1c3d0e-0000-4000-8000-000000000000", &[], Capabilities::NONE);
     has_all(
         &ready,
         "guilds private_channels relationships read_state user_guild_settings merged_members users sessions \
