@@ -59,6 +59,8 @@ pub struct Limits {
     pub identifies: usize,
     /// The window that [`Self::identifies`] counts over.
     pub identify_window: Duration,
+    /// Sessions that one bot may begin in a day (`session_start_limit`).
+    pub session_starts: usize,
     /// How many shards of a bot may identify side by side (`max_concurrency`).
     pub max_concurrency: u64,
     /// Gateway sessions of one user account.
@@ -90,6 +92,7 @@ impl Default for Limits {
             message_window: Duration::from_secs(60),
             identifies: 1,
             identify_window: Duration::from_secs(5),
+            session_starts: 1000,
             max_concurrency: 1,
             user_sessions: 50,
             guilds_per_shard: 2500,
@@ -110,6 +113,7 @@ impl Limits {
     pub fn dev() -> Self {
         Self {
             identifies: 1000,
+            session_starts: 100_000,
             rest: Some(RestLimits::loose()),
             ..Self::default()
         }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use voxhall_protocol::gateway::{Capabilities, GatewayCloseCode, Identify, Intents, Resume, TokenKind};
@@ -23,10 +23,30 @@ use crate::{Limits, clock};
 /// From how many members on a guild is large, where the client does not say.
 const LARGE_THRESHOLD: u32 = 50;
 
-/// Identifies of bots within the window.
+/// The time after which the count of a bot's sessions begins anew.
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// Identifies of bots, within the window and within a day.
 #[derive(Debug, Default)]
 pub(crate) struct IdentifyGate {
     seen: Mutex<HashMap<(UserId, u64), SlidingWindow>>,
+    begun: Mutex<HashMap<UserId, Begun>>,
+}
+
+/// Sessions that a bot has begun.
+#[derive(Debug, Clone, Copy)]
+struct Begun {
+    since: Instant,
+    sessions: usize,
+}
+
+/// Sessions that a bot may still begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct StartsLeft {
+    /// How many.
+    pub(crate) remaining: usize,
+    /// When they are all there again.
+    pub(crate) reset_after: Duration,
 }
 
 impl IdentifyGate {
@@ -38,6 +58,35 @@ impl IdentifyGate {
         seen.retain(|_, window| !window.is_idle(now, limits.identify_window));
         let window = seen.entry((user, bucket)).or_default();
         window.admit(now, limits.identify_window, limits.identifies)
+    }
+
+    /// Counts one session of a bot; says whether there was room for it.
+    fn begin(&self, now: Instant, limits: &Limits, user: UserId) -> bool {
+        let mut begun = self.begun.lock();
+        begun.retain(|_, begun| now.duration_since(begun.since) < DAY);
+        let begun = begun.entry(user).or_insert(Begun {
+            since: now,
+            sessions: 0,
+        });
+        let free = begun.sessions < limits.session_starts;
+        begun.sessions += usize::from(free);
+        free
+    }
+
+    /// How many sessions a bot may still begin.
+    pub(crate) fn left(&self, now: Instant, limits: &Limits, user: UserId) -> StartsLeft {
+        let begun = self.begun.lock().get(&user).copied();
+        let running = begun.filter(|begun| now.duration_since(begun.since) < DAY);
+        running.map_or(
+            StartsLeft {
+                remaining: limits.session_starts,
+                reset_after: Duration::ZERO,
+            },
+            |begun| StartsLeft {
+                remaining: limits.session_starts.saturating_sub(begun.sessions),
+                reset_after: DAY.saturating_sub(now.duration_since(begun.since)),
+            },
+        )
     }
 }
 
@@ -150,6 +199,10 @@ impl Core {
             .identifies
             .admit(clock::now(), limits, account.id, profile.shard)
         {
+            return Err(Refusal::InvalidSession);
+        }
+        if !self.identifies.begin(clock::now(), limits, account.id) {
+            tracing::info!(user = %account.id, "a bot has begun all sessions that it may begin in a day");
             return Err(Refusal::InvalidSession);
         }
         Ok(())

@@ -19,6 +19,7 @@ use voxhall_protocol::rest::{GatewayBot, GatewayUrl, SessionStartLimit};
 use super::caller::Caller;
 use super::reply::Json;
 use super::route::{Routes, get};
+use crate::clock;
 use crate::config::Region;
 use crate::control::Core;
 use crate::gateway::compression::Compression;
@@ -28,8 +29,8 @@ use crate::gateway::socket::Dialect;
 /// What the API version is where the client names none.
 const DEFAULT_VERSION: u8 = 10;
 
-/// Sessions that a bot may begin in a day, as it is told; nobody counts them here.
-const SESSIONS_PER_DAY: u32 = 1000;
+/// Guilds that a bot is advised to have on one shard.
+const GUILDS_PER_SHARD: usize = 1000;
 
 /// Bytes of a socket's read buffer. Clients' messages are small, and there are thousands of sockets.
 const READ_BUFFER: usize = 4 << 10;
@@ -96,17 +97,21 @@ async fn gateway(OutsideUrl(url): OutsideUrl) -> Json<GatewayUrl> {
 
 async fn gateway_bot(
     State(core): State<Arc<Core>>,
-    _: Caller,
+    caller: Caller,
     OutsideUrl(url): OutsideUrl,
 ) -> Json<GatewayBot> {
+    let limits = &core.config.limits;
+    let left = core.identifies.left(clock::now(), limits, caller.id());
+    let guilds = core.directory.read().guilds_of(caller.id()).count();
+    let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
     Json(GatewayBot {
         url,
-        shards: 1,
+        shards: number(guilds.div_ceil(GUILDS_PER_SHARD).max(1)),
         session_start_limit: SessionStartLimit {
-            total: SESSIONS_PER_DAY,
-            remaining: SESSIONS_PER_DAY,
-            reset_after: 0,
-            max_concurrency: u32::try_from(core.config.limits.max_concurrency).unwrap_or(u32::MAX),
+            total: number(limits.session_starts),
+            remaining: number(left.remaining),
+            reset_after: u64::try_from(left.reset_after.as_millis()).unwrap_or(u64::MAX),
+            max_concurrency: u32::try_from(limits.max_concurrency).unwrap_or(u32::MAX),
         },
         extra: Extra::new(),
     })

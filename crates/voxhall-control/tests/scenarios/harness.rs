@@ -193,7 +193,12 @@ impl Server {
 
     /// Opens a Gateway socket, as a client that dials `query` would.
     pub async fn dial(&self, query: &str) -> Client {
-        let (near, far) = tokio::io::duplex(1 << 20);
+        self.dial_through(query, 1 << 20).await
+    }
+
+    /// The same through a network that holds only so many bytes that were not read.
+    pub async fn dial_through(&self, query: &str, capacity: usize) -> Client {
+        let (near, far) = tokio::io::duplex(capacity);
         let service = TowerToHyperService::new(self.control.router());
         tokio::spawn(async move {
             let served = hyper::server::conn::http1::Builder::new()
@@ -355,6 +360,15 @@ impl Client {
                 _ => {}
             }
         }
+    }
+
+    /// How many messages still come before the socket ends.
+    pub async fn drain(&mut self) -> usize {
+        let mut count = 0;
+        while let Some(Ok(_)) = self.socket.next().await {
+            count += 1;
+        }
+        count
     }
 
     /// Says goodbye with a code and waits until the server has taken it.

@@ -24,4 +24,5 @@ mod resume;
 mod ringing;
 mod server_updates;
 mod several_sessions;
+mod slow_readers;
 mod stages;

@@ -96,6 +96,41 @@ async fn members_of_a_guild_once_in_thirty_seconds() {
 }
 
 #[tokio::test]
+async fn sessions_of_one_bot_within_a_day() {
+    let server = Server::with_limits(Limits {
+        session_starts: 2,
+        ..Limits::dev()
+    })
+    .await;
+    let token = server.token("minstrel");
+    let left = async || {
+        let (_, _, body) = server
+            .request("GET", "/api/v10/gateway/bot", &format!("Bot {token}"), "")
+            .await;
+        let limit = &body["session_start_limit"];
+        assert_eq!((&limit["total"], &body["shards"]), (&json!(2), &json!(1)));
+        (
+            limit["remaining"].as_u64().unwrap(),
+            limit["reset_after"].as_u64().unwrap(),
+        )
+    };
+    assert_eq!(left().await, (2, 0));
+    server.bot(&token).await;
+    server.bot(&token).await;
+    let (remaining, reset_after) = left().await;
+    assert_eq!(remaining, 0);
+    assert!((86_300_000..=86_400_000).contains(&reset_after), "{reset_after}");
+    let mut third = server.greet("?v=10").await;
+    third
+        .send(json!({"op": 2, "d": {"token": token, "intents": INTENTS}}))
+        .await;
+    assert_eq!(third.receive().await, json!({"op": 9, "d": false}));
+    pass(Duration::from_secs(24 * 3600)).await;
+    assert_eq!(left().await, (2, 0));
+    server.bot(&token).await;
+}
+
+#[tokio::test]
 async fn identifies_of_one_bot_within_five_seconds() {
     let server = Server::with_limits(Limits::default()).await;
     let identify = json!({"op": 2, "d": {"token": server.token("minstrel"), "intents": INTENTS}});
