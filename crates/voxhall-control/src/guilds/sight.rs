@@ -134,7 +134,9 @@ impl Sight {
         view: &LiveView,
     ) -> Vec<Dispatch> {
         let nobody = BTreeSet::new();
-        let ids: BTreeSet<ChannelId> = self.0.keys().chain(after.0.keys()).copied().collect();
+        let gone = self.0.keys().filter(|id| !after.0.contains_key(id));
+        // Channels that are gone come last: by then nobody is told of one that stands in them.
+        let ids: Vec<ChannelId> = after.0.keys().chain(gone).copied().collect();
         let mut dispatches = Vec::new();
         for id in ids {
             let (was, is) = (self.0.get(&id), after.0.get(&id));
