@@ -13,6 +13,18 @@ pub struct Region {
     pub name: String,
 }
 
+/// Who may make an account of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SignUpPolicy {
+    /// Everybody.
+    Open,
+    /// Whoever has an invite: the operator's, or one to a guild.
+    Invite,
+    /// Nobody; the operator makes accounts.
+    #[default]
+    Closed,
+}
+
 /// How the control plane is to be run.
 #[derive(Debug, Clone)]
 pub struct ControlConfig {
@@ -25,6 +37,8 @@ pub struct ControlConfig {
     pub limits: Limits,
     /// Any unknown token logs in as a new bot of the guild of [`crate::dev`].
     pub dev: bool,
+    /// Who may make an account.
+    pub sign_up: SignUpPolicy,
     /// The token of the `/admin` endpoints; `None` switches them off.
     pub admin_token: Option<Token>,
 }
@@ -39,6 +53,7 @@ impl Default for ControlConfig {
             }],
             limits: Limits::default(),
             dev: false,
+            sign_up: SignUpPolicy::Closed,
             admin_token: None,
         }
     }
@@ -77,6 +92,16 @@ pub struct Limits {
     pub ring_time: Duration,
     /// How long somebody may wait alone in a private call.
     pub alone_in_call: Duration,
+    /// Attempts to sign in from one address, and failed ones for one account, within [`Self::sign_in_window`].
+    pub sign_ins: usize,
+    /// The window that [`Self::sign_ins`] counts over.
+    pub sign_in_window: Duration,
+    /// Accounts that may be made from one address within [`Self::sign_up_window`].
+    pub sign_ups: usize,
+    /// The window that [`Self::sign_ups`] counts over.
+    pub sign_up_window: Duration,
+    /// Tokens of one account; signing in once more revokes the oldest.
+    pub tokens: usize,
     /// The highest bitrate a voice channel may be given, in bit/s.
     pub max_bitrate: u32,
     /// Requests over REST; `None` counts none.
@@ -101,6 +126,11 @@ impl Default for Limits {
             replay_bytes: 4 << 20,
             ring_time: Duration::from_secs(30),
             alone_in_call: Duration::from_secs(300),
+            sign_ins: 10,
+            sign_in_window: Duration::from_secs(600),
+            sign_ups: 5,
+            sign_up_window: Duration::from_secs(3600),
+            tokens: 100,
             max_bitrate: 384_000,
             rest: Some(RestLimits::strict()),
         }
@@ -115,6 +145,7 @@ impl Limits {
             identifies: 1000,
             session_starts: 100_000,
             rest: Some(RestLimits::loose()),
+            sign_ups: 1000,
             ..Self::default()
         }
     }

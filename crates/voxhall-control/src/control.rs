@@ -5,15 +5,18 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use voxhall_live::NodeId;
+use voxhall_protocol::gateway::GatewayCloseCode;
 use voxhall_protocol::ids::ChannelId;
 use voxhall_switchboard::{Change, Switchboard, Watch};
 
+use crate::attempts::Attempts;
 use crate::calls::timers::Timer;
 use crate::calls::{Calls, Chore, Reaction};
-use crate::directory::{Directory, User};
+use crate::directory::{Directory, TokenDigest, User};
 use crate::gateway::hub::Hub;
 use crate::gateway::login::IdentifyGate;
 use crate::gateway::member_list::subscriptions::GATHER;
+use crate::passwords::Passwords;
 use crate::rest::Throttle;
 use crate::{ControlConfig, Error, dev};
 
@@ -34,6 +37,8 @@ pub(crate) struct Core {
     pub(crate) hub: Hub,
     pub(crate) identifies: IdentifyGate,
     pub(crate) throttle: Throttle,
+    pub(crate) passwords: Passwords,
+    pub(crate) attempts: Attempts,
     /// Becomes true when clients shall go elsewhere.
     pub(crate) draining: watch::Sender<bool>,
     /// Held while an unknown token becomes a bot, so that it becomes one bot and not two.
@@ -61,6 +66,8 @@ impl Control {
             directory,
             hub: Hub::default(),
             identifies: IdentifyGate::default(),
+            passwords: Passwords::default(),
+            attempts: Attempts::default(),
             draining: watch::Sender::new(false),
             adopting: tokio::sync::Mutex::default(),
             changing_guilds: tokio::sync::Mutex::default(),
@@ -244,19 +251,34 @@ impl Core {
         if let Err(error) = self.calls.act(|facts| Some(facts.session_ended(session))).await {
             tracing::error!(%error, "a session that ended cannot leave its rooms");
         }
+        self.end_temporary_stays(cell.profile.user).await;
+    }
+
+    /// Ends every session that logged in with one of these tokens: sockets are closed, rooms left.
+    pub(crate) async fn tokens_revoked(&self, revoked: &[TokenDigest]) {
+        for cell in self.hub.logged_in_with(revoked) {
+            cell.close(GatewayCloseCode::AuthenticationFailed);
+            self.end_session(&cell.id).await;
+        }
     }
 
     /// Whose token this is. In the dev world an unknown one becomes a new bot.
     pub(crate) async fn account_of(&self, token: &str) -> Result<Option<User>, Error> {
-        let known = |token| self.directory.read().user_of_token(token).cloned();
-        if let Some(user) = known(token) {
+        let digest = TokenDigest::of(token);
+        let known = || self.directory.read().user_of_token(digest).cloned();
+        if let Some(user) = known() {
+            if let Err(error) = self.directory.note_token_use(digest, crate::wall::now_ms()).await {
+                // Nobody shall be kept out for this.
+                tracing::error!(%error, "the use of a token cannot be noted");
+            }
             return Ok(Some(user));
         }
-        if !self.config.dev || token.is_empty() {
+        let new = self.config.dev && !token.is_empty() && self.directory.read().is_new(digest);
+        if !new {
             return Ok(None);
         }
         let _adopting = self.adopting.lock().await;
-        if let Some(user) = known(token) {
+        if let Some(user) = known() {
             return Ok(Some(user));
         }
         let id = dev::adopt(&self.directory, token).await?;

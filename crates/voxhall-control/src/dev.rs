@@ -106,7 +106,7 @@ fn accounts() -> [NewUser; 4] {
         name: name.to_owned(),
         discriminator: Some(discriminator.to_owned()),
         avatar: avatar.map(str::to_owned),
-        privileged_intents: false,
+        ..NewUser::default()
     };
     let bot = |id, name: &str| NewUser {
         id: Some(id),
@@ -203,6 +203,6 @@ pub(crate) async fn adopt(directory: &Directory, token: &str) -> Result<UserId, 
     let user = directory.create_user(bot).await?;
     directory.add_member(GUILD, user.id).await?;
     // Last, so that a token that is known stands for a bot that is whole.
-    directory.accept_token(user.id, &Token::from(token)).await?;
+    directory.accept_token(user.id, &Token::from(token), "").await?;
     Ok(user.id)
 }

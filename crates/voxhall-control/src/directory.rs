@@ -5,31 +5,41 @@
 
 mod accounts;
 mod call_log;
+mod credentials;
 mod database;
 mod guild_rows;
 mod guild_write;
 mod guilds;
+mod invites;
 mod load;
 mod location;
 mod records;
 mod stages;
+mod stays;
 #[cfg(test)]
 mod tests;
 mod token;
+mod tokens;
+mod username;
 mod world;
 
 use parking_lot::{RwLock, RwLockReadGuard};
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 
+pub(crate) use accounts::SignUp;
 pub(crate) use call_log::CallMessage;
 pub(crate) use guild_write::{GuildWrite, delete_channel, delete_role};
 pub(crate) use guilds::{new_guild, new_member};
+pub(crate) use invites::{Admission, Invite, NewInvite, SignUpInvite, Used};
 pub use location::Location;
 pub use records::{
     Ban, Channel, Guild, GuildSettings, Member, NewUser, Overwrite, OverwriteTarget, PrivateChannel, Role,
-    User,
+    Standing, User,
 };
 pub(crate) use stages::Stage;
+pub(crate) use token::TokenDigest;
+pub(crate) use tokens::TokenRecord;
+pub(crate) use username::Username;
 pub(crate) use world::{Home, World};
 
 use database::{Claim, Database};
@@ -47,8 +57,9 @@ type Connection = sqlx::AnyConnection;
 type Row = sqlx::any::AnyRow;
 
 /// The tables, in the order in which they came to be.
-const MIGRATIONS: [(i64, &str, &str); 3] = [
+const MIGRATIONS: [(i64, &str, &str); 4] = [
     (1, "directory", include_str!("../migrations/0001_directory.sql")),
+    (3, "accounts", include_str!("../migrations/0003_accounts.sql")),
     (
         4,
         "guild details",

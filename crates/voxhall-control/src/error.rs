@@ -96,6 +96,24 @@ pub enum Error {
         /// Which kind of thing.
         what: &'static str,
     },
+    /// Somebody else has it already.
+    #[error("this {what} is taken; choose another")]
+    Taken {
+        /// What is unique.
+        what: &'static str,
+    },
+    /// An account that guilds would be left behind by.
+    #[error("the account owns guilds ({names}); give them another owner or delete them first")]
+    OwnsGuilds {
+        /// Their names.
+        names: String,
+    },
+    /// A password could not be worked on.
+    #[error("a password cannot be hashed ({why}); is there memory left?")]
+    Password {
+        /// What failed.
+        why: String,
+    },
     /// The switchboard failed.
     #[error(transparent)]
     Switchboard(#[from] voxhall_switchboard::Error),

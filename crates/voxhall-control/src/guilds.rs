@@ -61,25 +61,6 @@ impl Core {
         Ok(())
     }
 
-    /// Makes an account a member, unless it is one.
-    ///
-    /// # Errors
-    /// [`Error::Unknown`] without such a guild or account; those of directory and switchboard.
-    pub(crate) async fn add_member(&self, guild: GuildId, user: UserId) -> Result<(), Error> {
-        let author = Author {
-            user: Some(user),
-            reason: None,
-        };
-        self.change_guild(guild, &author, |world| {
-            if world.member(guild, user).is_some() {
-                return Ok(Vec::new());
-            }
-            let member = crate::directory::new_member(user, wall::now_ms());
-            Ok(vec![GuildWrite::PutMember(Box::new(member))])
-        })
-        .await
-    }
-
     /// Looks at every room of a guild again: who must leave, who may speak.
     pub(crate) async fn look_at_rooms(&self, guild: GuildId) -> Result<bool, Error> {
         self.calls.act(|facts| facts.reconsider(guild)).await

@@ -9,6 +9,7 @@
 //! sees comes from *watching* that write. So the events of a join are told in the order in which its records were
 //! written, by this process or any other.
 
+mod attempts;
 mod calls;
 mod clock;
 mod config;
@@ -17,6 +18,8 @@ mod directory;
 mod error;
 mod gateway;
 mod guilds;
+mod membership;
+mod passwords;
 mod permissions;
 mod presence;
 mod render;
@@ -25,11 +28,11 @@ mod wall;
 
 pub mod dev;
 
-pub use config::{ControlConfig, Limits, Rate, Region, RestLimits};
+pub use config::{ControlConfig, Limits, Rate, Region, RestLimits, SignUpPolicy};
 pub use control::Control;
 pub use directory::{
     Ban, Channel, Directory, Guild, GuildSettings, Location, Member, NewUser, Overwrite, OverwriteTarget,
-    PrivateChannel, Role, User,
+    PrivateChannel, Role, Standing, User,
 };
 pub use error::Error;
 pub use permissions::Permissions;

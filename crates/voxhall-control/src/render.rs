@@ -26,12 +26,14 @@ pub(crate) fn user(user: &User) -> model::User {
 /// An account as it sees itself.
 pub(crate) fn own_user(account: &User) -> model::User {
     let own = model::User::own(account.id, account.name.clone(), account.bot);
-    model::User {
+    let mut rendered = model::User {
         flags: own.flags,
         mfa_enabled: own.mfa_enabled,
         verified: own.verified,
         ..user(account)
-    }
+    };
+    rendered.extra.insert("email", account.email.clone());
+    rendered
 }
 
 /// An account that may be gone.

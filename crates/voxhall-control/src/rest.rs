@@ -12,6 +12,7 @@
 //! `#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]`. A bare `Response` says nothing, so it is not taken.
 
 mod admin;
+mod auth;
 mod authority;
 mod bans;
 mod caller;
@@ -22,12 +23,14 @@ mod form;
 mod gateway;
 mod guild_channels;
 mod guilds;
+mod invites;
 mod limiter;
 mod member_edit;
 mod members;
 mod openapi;
 mod operation;
 mod overwrites;
+mod own_account;
 mod private_calls;
 mod rates;
 mod reason;
@@ -61,7 +64,10 @@ fn api() -> Routes {
     Routes::new("")
         .merge(openapi::api())
         .merge(gateway::api())
+        .merge(auth::api())
+        .merge(own_account::api())
         .merge(users::api())
+        .merge(invites::api())
         .merge(guilds::api())
         .merge(guild_channels::api())
         .merge(roles::api())

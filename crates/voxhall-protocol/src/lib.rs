@@ -20,4 +20,4 @@ pub mod voice;
 
 pub use extra::Extra;
 pub use nullable::Nullable;
-pub use secret::{Secret, Token};
+pub use secret::{Password, Secret, Token};

@@ -1,12 +1,19 @@
 //! The bodies of the REST requests that voice and calls need (gateway protocol, sections 6.4 and 9).
 
+mod accounts;
 mod guilds;
+mod invites;
 mod members;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use accounts::{LoggedIn, Login, LoginSettings, OwnGuild, PatchUser, PatchedUser, Register, Registered};
 pub use guilds::{Ban, BulkBan, BulkBanned, ChannelDraft, ChannelPosition, GuildDraft, PutBan, PutOverwrite};
+pub use invites::{
+    AcceptInvite, CreateInvite, Invite, InviteChannel, InviteCreated, InviteDeleted, InviteGuild, InviteKind,
+    InviteMetadata,
+};
 pub use members::{PatchMember, RoleDraft, RolePosition};
 
 use crate::ids::{ApplicationId, ChannelId, UserId};
@@ -32,10 +39,14 @@ open_numbers! {
         UnknownOverwrite = 10009 => "unknown permission overwrite",
         /// Not banned.
         UnknownBan = 10026 => "unknown ban",
+        /// No such invite, or no longer good.
+        UnknownInvite = 10006 => "unknown invite",
         /// No such message.
         UnknownMessage = 10008 => "unknown message",
         /// No such role.
         UnknownRole = 10011 => "unknown role",
+        /// No such token.
+        UnknownToken = 10012 => "unknown token",
         /// No such user.
         UnknownUser = 10013 => "unknown user",
         /// The user is in no room.
@@ -52,6 +63,12 @@ open_numbers! {
         TooManyRoles = 30005 => "maximum number of guild roles reached",
         /// As many channels as a guild may have.
         TooManyChannels = 30013 => "maximum number of guild channels reached",
+        /// The guild has as many invites as it may.
+        TooManyInvites = 30016 => "maximum number of invites reached",
+        /// Switched off on this server.
+        FeatureDisabled = 40006 => "this feature has been temporarily disabled server-side",
+        /// Banned from this guild.
+        BannedFromGuild = 40007 => "the user is banned from this guild",
         /// The target is in no room.
         NotConnectedToVoice = 40032 => "target user is not connected to voice",
         /// Not to be seen.

@@ -1,8 +1,9 @@
-//! Values that must not reach a log: tokens and transport keys.
+//! Values that must not reach a log: tokens, passwords and transport keys.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 /// A value whose `Debug` says nothing about it. On the wire it is the value itself.
 #[derive(Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -47,6 +48,15 @@ impl<T> fmt::Debug for Secret<T> {
 
 /// A token in text form.
 pub type Token = Secret<String>;
+
+/// A password in text form, wiped from memory when it is dropped.
+pub type Password = Secret<Zeroizing<String>>;
+
+impl From<&str> for Password {
+    fn from(text: &str) -> Self {
+        Self(Zeroizing::new(text.to_owned()))
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -54,6 +54,11 @@ impl Admin {
         self.request(Method::POST, path, Some(body)).await
     }
 
+    /// Changes something.
+    pub async fn patch<T: DeserializeOwned>(&self, path: &str, body: &Value) -> Result<T> {
+        self.request(Method::PATCH, path, Some(body)).await
+    }
+
     /// Puts something in its place.
     pub async fn put(&self, path: &str) -> Result<()> {
         self.request::<Value>(Method::PUT, path, None).await.map(drop)
@@ -104,7 +109,9 @@ fn reason(body: &Value, status: StatusCode) -> String {
 fn advice(status: StatusCode) -> &'static str {
     match status {
         StatusCode::UNAUTHORIZED => "is this the state folder of the server that runs now?",
-        StatusCode::NOT_FOUND => "check the id with `voxhall user list` or `voxhall guild list`",
+        StatusCode::NOT_FOUND => {
+            "check it with the `list` of `voxhall user`, `guild`, `channel`, `role` or `invite`"
+        }
         StatusCode::BAD_REQUEST => "change what is named and try again",
         _ => "its log says more",
     }

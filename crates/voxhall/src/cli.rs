@@ -2,12 +2,15 @@
 
 mod account;
 mod call;
+mod channel;
 mod doctor;
 mod guild;
+mod invite;
 mod join;
 mod openapi;
 mod play;
 mod record;
+mod role;
 mod serve;
 mod session;
 mod token;
@@ -43,8 +46,11 @@ enum Command {
     Call(call::Args),
     User(user::Args),
     Guild(guild::Args),
+    Channel(channel::Args),
+    Role(role::Args),
     Token(token::Args),
     Openapi(openapi::Args),
+    Invite(invite::Args),
     Doctor(doctor::Args),
     Bench(bench::Args),
 }
@@ -79,8 +85,11 @@ impl Command {
             Self::Call(args) => args.run().await,
             Self::User(args) => args.run().await,
             Self::Guild(args) => args.run().await,
+            Self::Channel(args) => args.run().await,
+            Self::Role(args) => args.run().await,
             Self::Token(args) => args.run().await,
             Self::Openapi(args) => args.run(),
+            Self::Invite(args) => args.run().await,
             Self::Bench(args) => args.run().await,
             Self::Doctor(args) => args.run().await,
         }

@@ -6,6 +6,7 @@ mod cli;
 mod demo;
 mod http;
 mod log;
+mod output;
 mod progress;
 mod recording;
 mod settings;

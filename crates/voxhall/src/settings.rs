@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Result, bail, ensure};
-use voxhall_control::{Location, RestLimits};
+use voxhall_control::{Location, RestLimits, SignUpPolicy};
 
 /// What `voxhall serve` is told.
 #[derive(Debug, Clone)]
@@ -40,6 +40,8 @@ pub struct Settings {
     pub legacy_versions: bool,
     /// How many requests over REST are heard; `None` counts none.
     pub rest_limits: Option<RestLimits>,
+    /// Who may make an account.
+    pub sign_up: SignUpPolicy,
     /// The world of the captures; any token logs in.
     pub dev: bool,
 }
@@ -146,6 +148,7 @@ mod tests {
             legacy_modes: false,
             legacy_versions: false,
             rest_limits: None,
+            sign_up: SignUpPolicy::Closed,
             dev: false,
         }
     }

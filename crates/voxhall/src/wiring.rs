@@ -245,6 +245,7 @@ fn control_config(settings: &Settings, doors: &Doors, admin_token: &Token) -> Co
             ..limits
         },
         dev: settings.dev,
+        sign_up: settings.sign_up,
         admin_token: Some(admin_token.clone()),
     }
 }

@@ -4,7 +4,7 @@ use voxhall_live::{CallRecord, NodeId, TicketRecord, VoiceRecord};
 use voxhall_protocol::Extra;
 use voxhall_protocol::gateway::{CallCreate, CallDelete, CallUpdate, Event, Intents, VoiceServerUpdate};
 use voxhall_protocol::ids::{ChannelId, GuildId, UserId};
-use voxhall_protocol::model::{CallInfo, Message, PartialMessage, Timestamp};
+use voxhall_protocol::model::{CallInfo, Message, PartialMessage, Permissions, Timestamp};
 
 use super::view::{LiveView, Transition};
 use crate::directory::World;
@@ -26,6 +26,8 @@ pub(crate) enum Audience {
     Members(GuildId, Vec<UserId>),
     /// The sessions that watch how available somebody in a guild is: bots with the intent, and people who asked.
     Watchers(GuildId, UserId),
+    /// The sessions of everybody who has these permissions in a guild's channel.
+    Permitted(ChannelId, Permissions),
     /// The sessions of everybody who may view a channel.
     Viewers(ChannelId),
     /// Those who may view a channel, and whatever they subscribe to the sessions of one account.

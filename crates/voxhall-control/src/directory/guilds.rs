@@ -6,7 +6,7 @@ use voxhall_protocol::ids::{ChannelId, GuildId, RoleId, UserId};
 use voxhall_protocol::model::ChannelKind;
 
 use super::guild_write::GuildWrite;
-use super::records::{Channel, Guild, GuildSettings, Member, PrivateChannel, Role};
+use super::records::{Channel, Guild, GuildSettings, Member, PrivateChannel, Role, Standing};
 use super::{Directory, to_sql};
 use crate::Error;
 use crate::permissions::Permissions;
@@ -160,7 +160,10 @@ impl Directory {
     }
 
     pub(super) fn require_user(&self, user: UserId) -> Result<(), Error> {
-        let known = self.read().user(user).is_some();
+        let known = self
+            .read()
+            .user(user)
+            .is_some_and(|user| user.standing != Standing::Deleted);
         known.then_some(()).ok_or(Error::Unknown { what: "account" })
     }
 

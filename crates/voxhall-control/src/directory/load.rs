@@ -6,18 +6,24 @@ use sqlx::Row as _;
 use voxhall_protocol::ids::{ChannelId, GuildId, MessageId, RoleId, UserId};
 use voxhall_protocol::model::ChannelKind;
 
+use super::accounts;
 use super::call_log::ReadState;
 use super::records::{
     Ban, Channel, Guild, GuildSettings, Member, Overwrite, OverwriteTarget, PrivateChannel, Role, User,
 };
-use super::token::Digest;
+use super::tokens::Tokens;
 use super::world::World;
 use super::{Pool, Row, from_sql};
+use super::{credentials::Credentials, invites::Invites, stays::Stays};
 use crate::Error;
 use crate::permissions::Permissions;
 
 pub(super) async fn world(pool: &Pool) -> Result<World, Error> {
     let mut world = World::default();
+    world.tokens = Tokens::load(pool).await?;
+    world.credentials = Credentials::load(pool).await?;
+    world.invites = Invites::load(pool).await?;
+    world.stays = Stays::load(pool).await?;
     users(pool, &mut world).await?;
     for guild in guilds(pool).await? {
         world.insert_guild(guild);
@@ -39,7 +45,7 @@ fn optional_bits(row: &Row, column: &str) -> Result<Option<u64>, sqlx::Error> {
 
 /// A BOOLEAN column, which the query must have read with `CAST(… AS INTEGER)`: SQLite has no truth values, and `Any`
 /// refuses to guess from the column's declared type.
-fn flag(row: &Row, column: &str) -> Result<bool, sqlx::Error> {
+pub(super) fn flag(row: &Row, column: &str) -> Result<bool, sqlx::Error> {
     row.try_get::<i32, _>(column).map(|stored| stored != 0)
 }
 
@@ -49,7 +55,7 @@ fn number<T: TryFrom<i64>>(row: &Row, column: &'static str) -> Result<T, Error> 
 
 async fn users(pool: &Pool, world: &mut World) -> Result<(), Error> {
     let query = "SELECT id, CAST(bot AS INTEGER) AS bot, name, discriminator, global_name, avatar, public_flags, \
-                 CAST(privileged_intents AS INTEGER) AS privileged_intents FROM users";
+                 CAST(privileged_intents AS INTEGER) AS privileged_intents, email, standing FROM users";
     for row in sqlx::query(query).fetch_all(pool).await? {
         let user = User {
             id: UserId(bits(&row, "id")?),
@@ -60,15 +66,10 @@ async fn users(pool: &Pool, world: &mut World) -> Result<(), Error> {
             avatar: row.try_get("avatar")?,
             public_flags: bits(&row, "public_flags")?,
             privileged_intents: flag(&row, "privileged_intents")?,
+            email: row.try_get("email")?,
+            standing: accounts::standing(row.try_get("standing")?)?,
         };
-        world.users.insert(user.id, user);
-    }
-    for row in sqlx::query("SELECT digest, user_id FROM tokens")
-        .fetch_all(pool)
-        .await?
-    {
-        let digest = Digest::from_hex(row.try_get("digest")?).ok_or(Error::Corrupt { what: "token" })?;
-        world.tokens.insert(digest, UserId(bits(&row, "user_id")?));
+        world.insert_user(user);
     }
     Ok(())
 }

@@ -26,6 +26,22 @@ pub struct User {
     pub public_flags: u64,
     /// May ask for privileged intents.
     pub privileged_intents: bool,
+    /// Where mail goes; another name to sign in with.
+    pub email: Option<String>,
+    /// Whether it may be used.
+    pub standing: Standing,
+}
+
+/// Whether an account may be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Standing {
+    /// It may.
+    #[default]
+    Active,
+    /// The operator has disabled it.
+    Disabled,
+    /// It is gone; only its messages still name it.
+    Deleted,
 }
 
 /// What a new account is made of.
@@ -39,6 +55,8 @@ pub struct NewUser {
     pub name: String,
     /// Four digits; `None` means `0`, a name of today.
     pub discriminator: Option<String>,
+    /// What people see in place of the name.
+    pub global_name: Option<String>,
     /// The hash that names its picture.
     pub avatar: Option<String>,
     /// May ask for privileged intents.

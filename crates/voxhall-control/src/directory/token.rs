@@ -8,10 +8,11 @@ use voxhall_protocol::ids::UserId;
 
 /// SHA-256 of a token. A reader of the database cannot log in with it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Digest([u8; 32]);
+pub(crate) struct TokenDigest([u8; 32]);
 
-impl Digest {
-    pub(super) fn of(token: &str) -> Self {
+impl TokenDigest {
+    /// The digest of a token.
+    pub(crate) fn of(token: &str) -> Self {
         let mut bytes = [0; 32];
         bytes.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
         Self(bytes)
@@ -33,15 +34,39 @@ impl Digest {
         Some(Self(bytes))
     }
 
+    /// What names the token where it may not be shown.
+    pub(crate) fn id(self) -> TokenId {
+        let [a, b, c, d, e, f, g, h, ..] = self.0;
+        TokenId(u64::from_be_bytes([a, b, c, d, e, f, g, h]))
+    }
+
     /// The first bytes, for names that shall be the same for the same token.
     pub(super) fn short(self) -> String {
         hex(&self.0[..4])
     }
 }
 
-impl std::fmt::Debug for Digest {
+/// Names a token in lists, and says nothing about it: the beginning of its digest, 16 hex digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct TokenId(u64);
+
+impl std::fmt::Display for TokenId {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("Digest(…)")
+        write!(formatter, "{:016x}", self.0)
+    }
+}
+
+impl std::str::FromStr for TokenId {
+    type Err = std::num::ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        u64::from_str_radix(text, 16).map(Self)
+    }
+}
+
+impl std::fmt::Debug for TokenDigest {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("TokenDigest(…)")
     }
 }
 
@@ -113,14 +138,14 @@ mod tests {
 
     #[test]
     fn a_digest_survives_the_database() {
-        let digest = Digest::of("abc");
+        let digest = TokenDigest::of("abc");
         // FIPS 180-4, SHA-256 of "abc".
         assert_eq!(
             digest.to_hex(),
             "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
         );
-        assert_eq!(Digest::from_hex(&digest.to_hex()), Some(digest));
-        assert_eq!(Digest::from_hex("ba78"), None);
-        assert_eq!(Digest::from_hex(&"zz".repeat(32)), None);
+        assert_eq!(TokenDigest::from_hex(&digest.to_hex()), Some(digest));
+        assert_eq!(TokenDigest::from_hex("ba78"), None);
+        assert_eq!(TokenDigest::from_hex(&"zz".repeat(32)), None);
     }
 }

@@ -5,9 +5,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use voxhall_protocol::ids::{ChannelId, GuildId, UserId};
 
 use super::call_log::ReadState;
-use super::records::{Channel, Guild, Member, PrivateChannel, User};
+use super::credentials::Credentials;
+use super::invites::Invites;
+use super::records::{Channel, Guild, Member, PrivateChannel, Standing, User};
 use super::stages::Stage;
-use super::token::Digest;
+use super::stays::Stays;
+use super::token::TokenDigest;
+use super::tokens::{TokenRecord, Tokens};
 use crate::permissions::{Permissions, channel_permissions, guild_permissions, left_by_time_out};
 
 /// Where a channel stands.
@@ -23,7 +27,10 @@ pub(crate) enum Home {
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct World {
     pub(super) users: HashMap<UserId, User>,
-    pub(super) tokens: HashMap<Digest, UserId>,
+    pub(super) tokens: Tokens,
+    pub(super) credentials: Credentials,
+    pub(super) invites: Invites,
+    pub(super) stays: Stays,
     pub(super) guilds: BTreeMap<GuildId, Guild>,
     pub(super) homes: HashMap<ChannelId, Home>,
     pub(super) private: HashMap<ChannelId, PrivateChannel>,
@@ -44,9 +51,30 @@ impl World {
         self.users.values()
     }
 
-    /// Whose token this is.
-    pub(crate) fn user_of_token(&self, token: &str) -> Option<&User> {
-        self.users.get(self.tokens.get(&Digest::of(token))?)
+    /// Who may log in with this token.
+    pub(crate) fn user_of_token(&self, digest: TokenDigest) -> Option<&User> {
+        let user = self.users.get(&self.tokens.owner(digest)?)?;
+        (user.standing == Standing::Active).then_some(user)
+    }
+
+    /// Whose token this is, whether it may be used or not.
+    pub(super) fn token_owner(&self, digest: TokenDigest) -> Option<UserId> {
+        self.tokens.owner(digest)
+    }
+
+    /// Whether a token was good once and shall never be again.
+    pub(crate) fn is_revoked(&self, digest: TokenDigest) -> bool {
+        self.tokens.is_revoked(digest)
+    }
+
+    /// Whether nobody has ever heard of a token.
+    pub(crate) fn is_new(&self, digest: TokenDigest) -> bool {
+        self.token_owner(digest).is_none() && !self.is_revoked(digest)
+    }
+
+    /// The tokens of an account, the oldest first.
+    pub(crate) fn tokens_of(&self, user: UserId) -> Vec<(TokenDigest, &TokenRecord)> {
+        self.tokens.of(user)
     }
 
     /// A guild.

@@ -161,6 +161,10 @@ impl Driver {
         loop {
             let next = {
                 let mut held = cell.lock();
+                if let Some(code) = held.closing().filter(|_| held.is_at(&seat)) {
+                    self.connection.close(code);
+                    return Ok(true);
+                }
                 // Otherwise another socket has taken the session over.
                 held.is_at(&seat).then(|| held.session.take(clock::now()))
             };

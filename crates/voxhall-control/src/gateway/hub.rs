@@ -6,20 +6,22 @@ use std::sync::Arc;
 use parking_lot::{Mutex, MutexGuard, RwLock};
 use tokio::sync::Notify;
 use voxhall_live::Platform;
-use voxhall_protocol::gateway::{Capabilities, Intents};
+use voxhall_protocol::gateway::{Capabilities, GatewayCloseCode, Intents};
 use voxhall_protocol::ids::{ChannelId, GuildId, UserId};
 
 use super::member_list::subscriptions::MemberLists;
 use super::outgoing::{Outgoing, Subscription};
 use super::session::{ReplayLimits, ResumeError, Session};
 use crate::calls::reaction::{Audience, Dispatch, Pace};
-use crate::directory::{Guild, Home, World};
+use crate::directory::{Guild, Home, TokenDigest, World};
 
 /// What a client said about itself in Identify.
 #[derive(Debug, Clone)]
 pub(crate) struct Profile {
     /// The account.
     pub(crate) user: UserId,
+    /// What it logged in with.
+    pub(crate) token: TokenDigest,
     /// What kind of account.
     pub(crate) bot: bool,
     /// What a bot subscribes to.
@@ -75,6 +77,7 @@ pub(crate) struct Held {
     attached: bool,
     /// Whose presences its person asked for, by guild.
     watched: HashMap<GuildId, BTreeSet<UserId>>,
+    closing: Option<GatewayCloseCode>,
 }
 
 /// A socket's place at a session. Whoever holds the session's current one may send.
@@ -85,6 +88,11 @@ pub(crate) struct Seat {
 }
 
 impl Held {
+    /// The code with which the socket must be closed, if it must.
+    pub(crate) fn closing(&self) -> Option<GatewayCloseCode> {
+        self.closing
+    }
+
     /// Whether this is the socket that may send.
     pub(crate) fn is_at(&self, seat: &Arc<Seat>) -> bool {
         Arc::ptr_eq(&self.seat, seat)
@@ -101,6 +109,13 @@ impl SessionCell {
     pub(crate) fn push(&self, event: Arc<Outgoing>) {
         let mut held = self.lock();
         held.session.push(event);
+        held.seat.wake.notify_one();
+    }
+
+    /// Closes the socket that has the session, if one does.
+    pub(crate) fn close(&self, code: GatewayCloseCode) {
+        let mut held = self.lock();
+        held.closing = Some(code);
         held.seat.wake.notify_one();
     }
 
@@ -173,6 +188,7 @@ impl Hub {
                 seat: Arc::default(),
                 attached: true,
                 watched: HashMap::new(),
+                closing: None,
             }),
         });
         let mut held = cell.lock();
@@ -216,6 +232,14 @@ impl Hub {
     /// A session.
     pub(crate) fn session(&self, id: &str) -> Option<Arc<SessionCell>> {
         self.registry.read().by_id.get(id).cloned()
+    }
+
+    /// The sessions that logged in with one of these tokens.
+    pub(crate) fn logged_in_with(&self, tokens: &[TokenDigest]) -> Vec<Arc<SessionCell>> {
+        let registry = self.registry.read();
+        let sessions = registry.by_id.values();
+        let meant = sessions.filter(|cell| tokens.contains(&cell.profile.token));
+        meant.cloned().collect()
     }
 
     /// How many sessions an account has.
@@ -286,6 +310,16 @@ impl Hub {
                 sessions.filter(holds).cloned().collect()
             }
             Audience::Watchers(guild, user) => registry.watching(world, *guild, *user).cloned().collect(),
+            Audience::Permitted(channel, needed) => {
+                let Some(Home::Guild(guild)) = world.home(*channel) else {
+                    return Vec::new();
+                };
+                let may = |cell: &&Arc<SessionCell>| {
+                    world.permissions(*channel, cell.profile.user).contains(*needed)
+                };
+                let holding = registry.holding(world, guild, subscription);
+                holding.filter(may).cloned().collect()
+            }
             Audience::Viewers(channel) => viewers(*channel).cloned().collect(),
             Audience::ViewersAnd(channel, user) => {
                 let others = viewers(*channel).filter(|cell| cell.profile.user != *user);

@@ -26,6 +26,12 @@ impl SlidingWindow {
         free
     }
 
+    /// How long it takes until the oldest of what happened leaves the window.
+    pub(crate) fn time_until_free(&self, now: Instant, window: Duration) -> Duration {
+        let oldest = self.times.front();
+        oldest.map_or(Duration::ZERO, |oldest| (*oldest + window).duration_since(now))
+    }
+
     /// Whether nothing is left within the window.
     pub(crate) fn is_idle(&self, now: Instant, window: Duration) -> bool {
         self.times

@@ -17,7 +17,7 @@ use super::ready::Greeting;
 use super::session::{ReplayLimits, ResumeError};
 use super::socket::Dialect;
 use crate::control::Core;
-use crate::directory::User;
+use crate::directory::{TokenDigest, User};
 use crate::{Limits, clock};
 
 /// From how many members on a guild is large, where the client does not say.
@@ -97,8 +97,10 @@ impl Core {
         dialect: &Dialect,
         identify: &Identify,
     ) -> Result<(Arc<SessionCell>, Arc<Seat>), Refusal> {
-        let account = self.authenticate(identify.token.expose()).await?;
-        let profile = profile(&account, identify)?;
+        let (_, token) = TokenKind::split(identify.token.expose());
+        let account = self.authenticate(token).await?;
+        let token = TokenDigest::of(token);
+        let profile = profile(&account, token, identify)?;
         self.check_room(&account, &profile)?;
         let replay = ReplayLimits {
             events: self.config.limits.replay_events,
@@ -119,6 +121,10 @@ impl Core {
         replay: ReplayLimits,
     ) -> Arc<SessionCell> {
         let world = self.directory.read();
+        // Whoever revokes a token ends the sessions that it finds then; this one must not come behind that.
+        if world.user_of_token(token).is_none() {
+            return Err(Refusal::Close(GatewayCloseCode::AuthenticationFailed));
+        }
         let view = self.calls.view();
         self.hub.open(profile.clone(), replay, |session_id, session| {
             let greeting = Greeting {
@@ -145,12 +151,13 @@ impl Core {
     /// Op 6: takes up a session, also from a socket that still has it.
     pub(crate) fn resume(&self, resume: &Resume) -> Result<(Arc<SessionCell>, Arc<Seat>), Refusal> {
         let (_, token) = TokenKind::split(resume.token.expose());
-        let owner = self.directory.read().user_of_token(token).map(|user| user.id);
-        let owner = owner.ok_or(Refusal::Close(GatewayCloseCode::AuthenticationFailed))?;
-        let cell = self
-            .hub
-            .session(&resume.session_id)
-            .filter(|cell| cell.profile.user == owner);
+        let token = TokenDigest::of(token);
+        if self.directory.read().user_of_token(token).is_none() {
+            return Err(Refusal::Close(GatewayCloseCode::AuthenticationFailed));
+        }
+        let session = self.hub.session(&resume.session_id);
+        // With the token that it began with: when that is revoked, the session must end.
+        let cell = session.filter(|cell| cell.profile.token == token);
         let cell = cell.ok_or(Refusal::InvalidSession)?;
         match cell.take_over(resume.seq.unwrap_or(0)) {
             Ok(seat) => {
@@ -163,7 +170,6 @@ impl Core {
     }
 
     async fn authenticate(&self, token: &str) -> Result<User, Refusal> {
-        let (_, token) = TokenKind::split(token);
         match self.account_of(token).await {
             Ok(Some(account)) => Ok(account),
             Ok(None) => Err(Refusal::Close(GatewayCloseCode::AuthenticationFailed)),
@@ -210,7 +216,7 @@ impl Core {
 }
 
 /// Checks what the client says about itself.
-fn profile(account: &User, identify: &Identify) -> Result<Profile, Refusal> {
+fn profile(account: &User, token: TokenDigest, identify: &Identify) -> Result<Profile, Refusal> {
     if identify.shard.is_some_and(|[number, count]| number >= count) {
         return Err(Refusal::Close(GatewayCloseCode::InvalidShard));
     }
@@ -227,6 +233,7 @@ fn profile(account: &User, identify: &Identify) -> Result<Profile, Refusal> {
     }
     Ok(Profile {
         user: account.id,
+        token,
         bot: account.bot,
         intents,
         capabilities: identify.capabilities.unwrap_or(Capabilities::NONE),

@@ -10,9 +10,10 @@ use voxhall_protocol::ids::{ChannelId, GuildId, UserId};
 use voxhall_protocol::model::Permissions;
 use voxhall_protocol::rest::ApiErrorCode;
 
+use super::operation::{Input, Operation};
 use super::reply::{Answer, Failure};
 use crate::control::Core;
-use crate::directory::{Home, User, World};
+use crate::directory::{Home, TokenDigest, User, World};
 use crate::wall;
 
 /// The account that calls.
@@ -77,6 +78,23 @@ impl FromRequestParts<Arc<Core>> for Caller {
         let account = core.account_of(token).await?;
         account.map(Self).ok_or_else(Failure::unauthorized)
     }
+}
+
+/// The token that a caller has shown. Whether it is good, [`Caller`] says.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Presented(pub(crate) TokenDigest);
+
+impl FromRequestParts<Arc<Core>> for Presented {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Arc<Core>) -> Result<Self, Failure> {
+        let token = bearer(parts).ok_or_else(Failure::unauthorized)?;
+        Ok(Self(TokenDigest::of(token)))
+    }
+}
+
+impl Input for Presented {
+    fn describe(_: &mut Operation<'_>) {}
 }
 
 /// The operator: whoever has the admin token.

@@ -1,9 +1,12 @@
 //! Answers: the manners of gateway-and-calls, section 9.1.
 
+use std::time::Duration;
+
 use axum::body::Bytes;
 use axum::extract::path::ErrorKind;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use axum::http::header::RETRY_AFTER;
 use axum::http::request::Parts;
 use axum::http::{StatusCode, Uri};
 use axum::middleware::Next;
@@ -47,6 +50,27 @@ impl IntoResponse for Done {
 pub(crate) struct Failure {
     status: StatusCode,
     error: ApiError,
+    /// For status 429.
+    retry_after: Option<Duration>,
+}
+
+/// What is wrong with one field of a body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FieldFault {
+    field: &'static str,
+    code: &'static str,
+    message: String,
+}
+
+impl FieldFault {
+    /// `code` is for programs, `message` for people.
+    pub(crate) fn new(field: &'static str, code: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            field,
+            code,
+            message: message.into(),
+        }
+    }
 }
 
 impl Failure {
@@ -64,6 +88,7 @@ impl Failure {
         Self {
             status,
             error: ApiError::new(code, message),
+            retry_after: None,
         }
     }
 
@@ -110,6 +135,26 @@ impl Failure {
         Self::new(StatusCode::BAD_REQUEST, code)
     }
 
+    /// Too often; the header is for those who do not read the body.
+    pub(crate) fn too_many(retry_after: Duration) -> Self {
+        let code = ApiErrorCode::RateLimited;
+        let mut failure = Self::new(StatusCode::TOO_MANY_REQUESTS, code);
+        let extra = &mut failure.error.extra;
+        extra.insert("retry_after", retry_after.as_secs_f64());
+        extra.insert("global", false);
+        failure.retry_after = Some(retry_after);
+        failure
+    }
+
+    /// Fields of the body are wrong.
+    pub(crate) fn invalid_fields(faults: Vec<FieldFault>) -> Self {
+        let fields = faults.into_iter().map(|fault| {
+            let detail = json!({"_errors": [{"code": fault.code, "message": fault.message}]});
+            (fault.field.to_owned(), detail)
+        });
+        Self::invalid_form(Value::Object(fields.collect()))
+    }
+
     /// A field of the body is wrong; `field` is its path, as in `permission_overwrites.0.type`.
     pub(crate) fn invalid_field(field: &str, message: &str) -> Self {
         Self::invalid(field, "BASE_TYPE_INVALID", message)
@@ -132,7 +177,13 @@ impl Failure {
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
-        (self.status, Json(self.error)).into_response()
+        let mut response = (self.status, Json(self.error)).into_response();
+        if let Some(wait) = self.retry_after {
+            // In whole seconds, rounded up: too early is refused again.
+            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+            response.headers_mut().insert(RETRY_AFTER, seconds.into());
+        }
+        response
     }
 }
 

@@ -115,7 +115,7 @@ fn one(core: &Core, id: GuildId, role: RoleId) -> Answer<Json<model::Role>> {
 }
 
 /// A role after `draft`.
-fn apply(role: Role, draft: &RoleDraft) -> Answer<Role> {
+pub(super) fn apply(role: Role, draft: &RoleDraft) -> Answer<Role> {
     let mut form = Form::default();
     let color = match &draft.colors {
         Nullable::Value(colors) => colors.primary_color,

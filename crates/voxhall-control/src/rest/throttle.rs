@@ -22,6 +22,7 @@ use super::rates;
 use super::reply::Json;
 use crate::config::{Rate, RestLimits};
 use crate::control::Core;
+use crate::directory::TokenDigest;
 use crate::{clock, wall};
 
 pub(super) const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
@@ -93,7 +94,7 @@ fn address(parts: &Parts) -> IpAddr {
 
 fn who(core: &Core, parts: &Parts, address: IpAddr) -> Who {
     let world = core.directory.read();
-    match bearer(parts).and_then(|token| world.user_of_token(token)) {
+    match bearer(parts).and_then(|token| world.user_of_token(TokenDigest::of(token))) {
         Some(user) => Who::Account(user.id),
         None => Who::Address(address),
     }

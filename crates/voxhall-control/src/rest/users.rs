@@ -23,7 +23,6 @@ const LARGEST_GROUP: usize = 10;
 
 pub(super) fn api() -> Routes {
     Routes::new("users")
-        .route("/users/@me", get(me, "Gives the own account"))
         .route(
             "/users/@me/channels",
             get(private_channels, "Lists the own private channels").post(
@@ -40,10 +39,6 @@ pub(super) fn api() -> Routes {
             "/applications/@me",
             get(application, "Gives the application of a bot"),
         )
-}
-
-async fn me(Caller(account): Caller) -> Json<User> {
-    Json(render::own_user(&account))
 }
 
 async fn user(State(core): State<Arc<Core>>, _: Caller, Named(user): Named<UserId>) -> Answer<Json<User>> {

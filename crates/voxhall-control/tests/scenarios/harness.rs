@@ -17,7 +17,7 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tower::ServiceExt as _;
 use voxhall_control::dev::{self, DevWorld};
-use voxhall_control::{Control, ControlConfig, Directory, Limits, NewUser, Region};
+use voxhall_control::{Control, ControlConfig, Directory, Limits, NewUser, Region, SignUpPolicy};
 use voxhall_live::{LinkRecord, LinkState, NodeId, NodeRecord, Record, TicketRecord, key};
 use voxhall_protocol::ids::{ChannelId, UserId};
 use voxhall_switchboard::{Expect, MemorySwitchboard, Switchboard};
@@ -72,6 +72,15 @@ impl Server {
         .await
     }
 
+    /// A server on which strangers may do this.
+    pub async fn with_sign_up(sign_up: SignUpPolicy) -> Self {
+        Self::configured(ControlConfig {
+            sign_up,
+            ..ControlConfig::default()
+        })
+        .await
+    }
+
     /// A server with these regions and no node.
     pub async fn in_regions(regions: &[&str]) -> Self {
         let regions = regions.iter().map(|id| Region {
@@ -86,7 +95,7 @@ impl Server {
         .await
     }
 
-    async fn configured(config: ControlConfig) -> Self {
+    pub async fn configured(config: ControlConfig) -> Self {
         let directory = Arc::new(Directory::in_memory().await.unwrap());
         let world = dev::seed(&directory).await.unwrap();
         let board = Arc::new(MemorySwitchboard::new());
@@ -232,12 +241,35 @@ impl Server {
 
     /// A person who has logged in.
     pub async fn person(&self, name: &str) -> (Client, Value) {
+        self.signed_in(&self.token(name)).await
+    }
+
+    /// A person who has logged in with a token.
+    pub async fn signed_in(&self, token: &str) -> (Client, Value) {
         let mut client = self.greet("?v=9&encoding=json").await;
         client
-            .send(json!({"op": 2, "d": {"token": self.token(name), "capabilities": 0, "properties": {}}}))
+            .send(json!({"op": 2, "d": {"token": token, "capabilities": 0, "properties": {}}}))
             .await;
         let ready = client.expect("READY").await;
         (client, ready)
+    }
+
+    /// Sends a REST request with a JSON body; gives status and body.
+    pub async fn ask(&self, method: &str, path: &str, token: &str, body: Value) -> (u16, Value) {
+        let body = if body.is_null() {
+            String::new()
+        } else {
+            body.to_string()
+        };
+        let (status, _, answer) = self.request(method, path, token, &body).await;
+        (status.as_u16(), answer)
+    }
+
+    /// Sends a request as the operator; gives the body of an answer that must be a good one.
+    pub async fn operate(&self, method: &str, path: &str, body: Value) -> Value {
+        let (status, answer) = self.ask(method, path, ADMIN_TOKEN, body).await;
+        assert!((200..300).contains(&status), "{method} {path}: {status} {answer}");
+        answer
     }
 
     /// Sends a REST request; gives status, content type and body.

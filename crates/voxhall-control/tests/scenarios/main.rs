@@ -2,6 +2,7 @@
 
 mod harness;
 
+mod accounts;
 mod call_ends;
 mod captured_sequences;
 mod close_codes;
@@ -10,6 +11,7 @@ mod group_calls;
 mod guild_administration;
 mod hostile_input;
 mod idle_members;
+mod invites;
 mod log_in;
 mod lost_node;
 mod member_lists;
@@ -22,9 +24,11 @@ mod refusals;
 mod rest_limits;
 mod rest_manners;
 mod resume;
+mod revoked_tokens;
 mod ringing;
 mod running_call;
 mod server_updates;
 mod several_sessions;
+mod sign_up;
 mod slow_readers;
 mod stages;

@@ -15,8 +15,9 @@ use super::presence::Presence;
 use crate::Extra;
 use crate::model::{
     Channel, Guild, GuildProfile, Message, PartialMessage, ReadyPayload, StageInstance, UnavailableGuild,
-    VoiceState, VoiceStateDraft,
+    User, VoiceState, VoiceStateDraft,
 };
+use crate::rest::{InviteCreated, InviteDeleted};
 
 macro_rules! events {
     ($($(#[$doc:meta])* $variant:ident($payload:ty) = $name:literal;)+) => {
@@ -113,6 +114,10 @@ events! {
     GuildBanRemove(Box<GuildBan>) = "GUILD_BAN_REMOVE";
     /// Rows of a member list.
     GuildMemberListUpdate(Box<MemberListUpdate>) = "GUILD_MEMBER_LIST_UPDATE";
+    /// A new invite.
+    InviteCreate(Box<InviteCreated>) = "INVITE_CREATE";
+    /// An invite is gone.
+    InviteDelete(InviteDeleted) = "INVITE_DELETE";
     /// A new channel.
     ChannelCreate(Box<Channel>) = "CHANNEL_CREATE";
     /// A changed channel.
@@ -167,6 +172,8 @@ events! {
     SoundboardSounds(SoundboardSounds) = "SOUNDBOARD_SOUNDS";
     /// An op came too often.
     RateLimited(RateLimited) = "RATE_LIMITED";
+    /// The own account has changed.
+    UserUpdate(Box<User>) = "USER_UPDATE";
     /// A presence.
     PresenceUpdate(Presence) = "PRESENCE_UPDATE";
 }

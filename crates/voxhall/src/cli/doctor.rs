@@ -16,6 +16,7 @@ use voxhall_protocol::ping::{self, KeepAlive};
 use voxhall_protocol::voice::{self, VoiceVersion};
 
 use crate::http::Dialer;
+use crate::output;
 use crate::state::{DEFAULT_FOLDER, ServerFile};
 
 /// How long each step may take.
@@ -53,9 +54,10 @@ impl Args {
         let server = ServerFile::read(&self.state)?;
         let findings = examine(&server).await?;
         if self.json {
-            println!("{}", serde_json::to_string_pretty(&findings)?);
+            output::json(&findings)?;
         } else {
-            findings.iter().for_each(print);
+            let told: String = findings.iter().map(told).collect();
+            output::print(&told)?;
         }
         let faults = findings.iter().filter(|finding| !finding.healthy).count();
         ensure!(
@@ -220,10 +222,14 @@ fn fix(what: &str, at: &str, error: &anyhow::Error) -> String {
     }
 }
 
-fn print(finding: &Finding) {
+fn told(finding: &Finding) -> String {
     let mark = if finding.healthy { "ok    " } else { "FAULT " };
-    println!("{mark} {:<14} {:<34} {}", finding.what, finding.at, finding.found);
+    let mut text = format!(
+        "{mark} {:<14} {:<34} {}\n",
+        finding.what, finding.at, finding.found
+    );
     if let Some(fix) = &finding.fix {
-        println!("       {:<14} do: {fix}", "");
+        text += &format!("       {:<14} do: {fix}\n", "");
     }
+    text
 }

@@ -1,18 +1,18 @@
-//! `voxhall guild`: guilds of a running server, their channels and members.
+//! `voxhall guild`: guilds of a running server and their members.
 
 use anyhow::Result;
-use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
-use voxhall_protocol::ids::{GuildId, UserId};
-use voxhall_protocol::model::{Channel, ChannelKind};
+use serde_json::json;
+use voxhall_protocol::ids::{ChannelId, GuildId, RoleId, UserId};
 
-use crate::admin::{Admin, AdminArgs};
+use crate::admin::AdminArgs;
+use crate::output;
 
-/// Make and list guilds of a running server, their channels and members
+/// Make, list and delete guilds of a running server, and bring members in
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   voxhall guild create \"Night shift\" --owner 138397087229280257
-  voxhall guild add-channel 934828556603764816 Lounge --kind voice
+  voxhall guild show 934828556603764816
   voxhall guild add-member 934828556603764816 959467381011415120")]
 pub struct Args {
     #[command(subcommand)]
@@ -37,24 +37,17 @@ enum Action {
     /// List all guilds
     #[command(after_help = "Example:\n  voxhall guild list --json")]
     List,
-    /// List the channels of a guild
-    #[command(after_help = "Example:\n  voxhall guild channels 934828556603764816")]
-    Channels {
+    /// Show a guild with its channels, roles and members
+    #[command(after_help = "Example:\n  voxhall guild show 934828556603764816")]
+    Show {
         /// The guild
         guild: GuildId,
     },
-    /// Add a channel to a guild
-    #[command(after_help = "Example:\n  voxhall guild add-channel 934828556603764816 Lounge --kind voice")]
-    AddChannel {
+    /// Delete a guild with all that is in it; people in its rooms are put out
+    #[command(after_help = "Example:\n  voxhall guild delete 934828556603764816")]
+    Delete {
         /// The guild
         guild: GuildId,
-
-        /// The channel's name
-        name: String,
-
-        /// What it is for
-        #[arg(long, default_value = "voice")]
-        kind: Kind,
     },
     /// Add a person or a bot to a guild
     #[command(after_help = "Example:\n  voxhall guild add-member 934828556603764816 959467381011415120")]
@@ -65,30 +58,15 @@ enum Action {
         /// Whom
         user: UserId,
     },
-}
+    /// Take a member out of a guild and out of its rooms
+    #[command(after_help = "Example:\n  voxhall guild remove-member 934828556603764816 959467381011415120")]
+    RemoveMember {
+        /// The guild
+        guild: GuildId,
 
-/// What a channel is for.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Kind {
-    /// Talking
-    Voice,
-    /// Talking to an audience
-    Stage,
-    /// Writing
-    Text,
-    /// Holding other channels
-    Category,
-}
-
-impl From<Kind> for ChannelKind {
-    fn from(kind: Kind) -> Self {
-        match kind {
-            Kind::Voice => Self::GuildVoice,
-            Kind::Stage => Self::GuildStage,
-            Kind::Text => Self::GuildText,
-            Kind::Category => Self::GuildCategory,
-        }
-    }
+        /// Whom
+        user: UserId,
+    },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -99,66 +77,86 @@ struct GuildSummary {
     member_count: u64,
 }
 
+/// A guild with all that `show` tells.
+#[derive(Serialize, Deserialize)]
+struct WholeGuild {
+    #[serde(flatten)]
+    summary: GuildSummary,
+    channels: Vec<Named<ChannelId>>,
+    roles: Vec<Named<RoleId>>,
+    members: Vec<Named<UserId>>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Named<I> {
+    id: I,
+    name: String,
+}
+
 impl Args {
     /// Does it and prints the outcome.
     pub async fn run(self) -> Result<()> {
         let admin = self.admin.connect()?;
-        let json = self.admin.json;
+        let as_json = self.admin.json;
         match self.action {
             Action::Create { name, owner } => {
-                let request = serde_json::json!({ "name": name, "owner_id": owner });
-                show_guilds(&[admin.post("/guilds", &request).await?], json)
+                let request = json!({ "name": name, "owner_id": owner });
+                show_all(&[admin.post("/guilds", &request).await?], as_json)
             }
-            Action::List => show_guilds(&admin.get::<Vec<_>>("/guilds").await?, json),
-            Action::Channels { guild } => show_channels(
-                &admin.get::<Vec<_>>(&format!("/guilds/{guild}/channels")).await?,
-                json,
-            ),
-            Action::AddChannel { guild, name, kind } => {
-                let request = serde_json::json!({ "name": name, "type": ChannelKind::from(kind) });
-                show_channels(
-                    &[admin.post(&format!("/guilds/{guild}/channels"), &request).await?],
-                    json,
-                )
+            Action::List => show_all(&admin.get::<Vec<_>>("/guilds").await?, as_json),
+            Action::Show { guild } => {
+                let guild: WholeGuild = admin.get(&format!("/guilds/{guild}")).await?;
+                if as_json {
+                    output::json(&guild)
+                } else {
+                    output::print(&told(&guild))
+                }
             }
-            Action::AddMember { guild, user } => add_member(&admin, guild, user).await,
+            Action::Delete { guild } => {
+                admin.delete::<()>(&format!("/guilds/{guild}")).await?;
+                eprintln!("{guild} is deleted");
+                Ok(())
+            }
+            Action::AddMember { guild, user } => {
+                admin.put(&format!("/guilds/{guild}/members/{user}")).await?;
+                eprintln!("{user} is a member of {guild}");
+                Ok(())
+            }
+            Action::RemoveMember { guild, user } => {
+                admin
+                    .delete::<()>(&format!("/guilds/{guild}/members/{user}"))
+                    .await?;
+                eprintln!("{user} is a member of {guild} no more");
+                Ok(())
+            }
         }
     }
 }
 
-async fn add_member(admin: &Admin, guild: GuildId, user: UserId) -> Result<()> {
-    admin.put(&format!("/guilds/{guild}/members/{user}")).await?;
-    eprintln!("{user} is a member of {guild}");
-    Ok(())
+fn show_all(guilds: &[GuildSummary], as_json: bool) -> Result<()> {
+    output::list(guilds, as_json, |guild| {
+        [
+            guild.id.to_string(),
+            guild.name.clone(),
+            format!("owner {}", guild.owner_id),
+            format!("{} members", guild.member_count),
+        ]
+    })
 }
 
-fn show_guilds(guilds: &[GuildSummary], json: bool) -> Result<()> {
-    if json {
-        println!("{}", serde_json::to_string_pretty(guilds)?);
-        return Ok(());
+fn told(guild: &WholeGuild) -> String {
+    let GuildSummary {
+        id, name, owner_id, ..
+    } = &guild.summary;
+    let mut text = format!("{id}  {name}\n  owner       {owner_id}\n");
+    for channel in &guild.channels {
+        text += &format!("  channel     {} {}\n", channel.id, channel.name);
     }
-    for guild in guilds {
-        let id = guild.id.to_string();
-        println!(
-            "{id:<20} {:<24} owner {:<20} {} members",
-            guild.name, guild.owner_id, guild.member_count
-        );
+    for role in &guild.roles {
+        text += &format!("  role        {} {}\n", role.id, role.name);
     }
-    Ok(())
-}
-
-fn show_channels(channels: &[Channel], json: bool) -> Result<()> {
-    if json {
-        println!("{}", serde_json::to_string_pretty(channels)?);
-        return Ok(());
+    for member in &guild.members {
+        text += &format!("  member      {} {}\n", member.id, member.name);
     }
-    for channel in channels {
-        let name = channel.name.value().map_or("", String::as_str);
-        println!(
-            "{:<20} {:<16} {name}",
-            channel.id.to_string(),
-            channel.kind.to_string()
-        );
-    }
-    Ok(())
+    text
 }

@@ -6,6 +6,7 @@ use voxhall_protocol::ids::{ChannelId, UserId};
 
 use super::account::{Account, AccountArgs, Fallback};
 use super::session::Session;
+use crate::output;
 
 /// Speaking changes that may wait to be printed.
 const CHANGES: usize = 256;
@@ -35,7 +36,7 @@ impl Args {
         let Some(connection) = session.join(&account, channel).await? else {
             return Ok(());
         };
-        println!("In channel {channel}. Ctrl-C leaves.");
+        output::line(&format!("In channel {channel}. Ctrl-C leaves."))?;
         let ended = session.during(&connection, tell(&connection, &account)).await;
         session.leave(&connection).await;
         ended.map(drop)
@@ -45,10 +46,11 @@ impl Args {
 async fn tell(connection: &VoiceConnection, account: &Account) -> Result<()> {
     let mut changes = connection.speaking(CHANGES);
     while let Some(change) = changes.recv().await {
-        match change {
-            SpeakingChange::Started(user) => println!("{} speaks", account.name_of(user)),
-            SpeakingChange::Stopped(user) => println!("{} is silent", account.name_of(user)),
-        }
+        let (user, does) = match change {
+            SpeakingChange::Started(user) => (user, "speaks"),
+            SpeakingChange::Stopped(user) => (user, "is silent"),
+        };
+        output::line(&format!("{} {does}", account.name_of(user)))?;
     }
     bail!("the connection has ended")
 }

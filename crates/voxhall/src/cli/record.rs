@@ -10,6 +10,7 @@ use voxhall_protocol::ids::{ChannelId, UserId};
 
 use super::account::{Account, AccountArgs, Fallback};
 use super::session::Session;
+use crate::output;
 use crate::progress::{Progress, clock};
 use crate::recording::{Recording, Target};
 
@@ -106,7 +107,7 @@ impl Job<'_> {
         let (now, summary) = (Instant::now(), recording.progress());
         let length = clock(recording.length(now));
         for file in recording.finish(now)? {
-            println!("{} ({length})", file.display());
+            output::line(&format!("{} ({length})", file.display()))?;
         }
         eprintln!("recorded {summary}");
         ended.map(drop)

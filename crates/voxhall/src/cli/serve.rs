@@ -1,15 +1,16 @@
 //! `voxhall serve`: the server.
 
-use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use voxhall_control::{Location, RestLimits};
+use clap::ValueEnum;
+use voxhall_control::{Location, RestLimits, SignUpPolicy};
 
 use super::welcome;
 use crate::demo;
+use crate::output;
 use crate::settings::Settings;
 use crate::state::DEFAULT_FOLDER;
 use crate::stop::StopSignals;
@@ -28,6 +29,10 @@ pub struct Args {
     /// A bot that plays generated music in the second voice channel (needs --dev)
     #[arg(long, requires = "dev")]
     demo: bool,
+
+    /// Who may make an account [default: closed; with --dev: open]
+    #[arg(long, value_name = "POLICY")]
+    sign_up: Option<SignUp>,
 
     /// The folder for everything that lasts
     #[arg(long, value_name = "DIR", env = "VOXHALL_STATE", default_value = DEFAULT_FOLDER)]
@@ -120,6 +125,27 @@ impl Strictness {
     }
 }
 
+/// Who may make an account.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum SignUp {
+    /// Everybody
+    Open,
+    /// Whoever has an invite: one of `voxhall invite create`, or one to a guild
+    Invite,
+    /// Nobody; accounts are made with `voxhall user create`
+    Closed,
+}
+
+impl From<SignUp> for SignUpPolicy {
+    fn from(policy: SignUp) -> Self {
+        match policy {
+            SignUp::Open => Self::Open,
+            SignUp::Invite => Self::Invite,
+            SignUp::Closed => Self::Closed,
+        }
+    }
+}
+
 impl Args {
     /// Serves until the process is asked to stop.
     pub async fn run(self) -> Result<()> {
@@ -133,12 +159,13 @@ impl Args {
             let channel = world.voice_channels.last()?;
             Some(demo::start(&server.file, world.guild_id, *channel))
         });
-        say(&welcome::text(&server, &settings.state));
+        // A server does not end because nobody can read what it says.
+        let _ = output::print(&welcome::text(&server, &settings.state));
         signals.received().await;
         if let Some(demo) = demo {
             demo.abort();
         }
-        say("Stopping: telling every session. Ask again to stop at once.\n");
+        let _ = output::line("Stopping: telling every session. Ask again to stop at once.");
         tokio::select! {
             () = server.stop() => Ok(()),
             () = signals.received() => bail!("stopped before every session was told"),
@@ -174,13 +201,15 @@ impl Args {
             legacy_modes: self.legacy_modes || self.dev,
             legacy_versions: self.legacy_versions || self.dev,
             rest_limits: self.strictness().limits(),
+            sign_up: self.sign_up.map_or(
+                if self.dev {
+                    SignUpPolicy::Open
+                } else {
+                    SignUpPolicy::Closed
+                },
+                SignUpPolicy::from,
+            ),
             dev: self.dev,
         }
     }
-}
-
-/// Prints to whoever reads; a server does not end because nobody does any more.
-fn say(text: &str) {
-    let mut output = std::io::stdout();
-    let _ = output.write_all(text.as_bytes()).and_then(|()| output.flush());
 }

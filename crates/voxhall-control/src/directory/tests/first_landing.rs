@@ -7,7 +7,9 @@ use sqlx::{Connection as _, Executor as _, Row as _};
 use voxhall_protocol::ids::{ChannelId, GuildId, MessageId, RoleId, UserId};
 
 use super::Trial;
-use crate::directory::{Connection, Directory, OverwriteTarget, World, database::connect_to_file};
+use crate::directory::{
+    Connection, Directory, OverwriteTarget, TokenDigest, World, database::connect_to_file,
+};
 use crate::permissions::Permissions;
 
 const DUMP: &str = include_str!("data/first_landing.sql");
@@ -73,7 +75,9 @@ fn accounts_are_kept(world: &World) {
     assert_eq!(world.users().count(), 5);
     for (token, name) in TOKENS {
         assert_eq!(
-            world.user_of_token(token).map(|user| user.name.as_str()),
+            world
+                .user_of_token(TokenDigest::of(token))
+                .map(|user| user.name.as_str()),
             Some(name)
         );
     }
