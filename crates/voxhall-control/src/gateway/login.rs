@@ -106,7 +106,7 @@ impl Core {
             events: self.config.limits.replay_events,
             bytes: self.config.limits.replay_bytes,
         };
-        let cell = self.begin(dialect, &account, &profile, replay);
+        let cell = self.begin(dialect, &account, &profile, replay)?;
         self.announce(&cell, identify.presence.value()).await;
         let seat = cell.seat();
         Ok((cell, seat))
@@ -119,14 +119,14 @@ impl Core {
         account: &User,
         profile: &Profile,
         replay: ReplayLimits,
-    ) -> Arc<SessionCell> {
+    ) -> Result<Arc<SessionCell>, Refusal> {
         let world = self.directory.read();
         // Whoever revokes a token ends the sessions that it finds then; this one must not come behind that.
-        if world.user_of_token(token).is_none() {
+        if world.user_of_token(profile.token).is_none() {
             return Err(Refusal::Close(GatewayCloseCode::AuthenticationFailed));
         }
         let view = self.calls.view();
-        self.hub.open(profile.clone(), replay, |session_id, session| {
+        let cell = self.hub.open(profile.clone(), replay, |session_id, session| {
             let greeting = Greeting {
                 world: &world,
                 view: &view,
@@ -145,7 +145,8 @@ impl Core {
             for event in greeting.events() {
                 session.greet(Arc::new(Outgoing::to_all(&event)));
             }
-        })
+        });
+        Ok(cell)
     }
 
     /// Op 6: takes up a session, also from a socket that still has it.
