@@ -130,7 +130,8 @@ async fn play_until_heard(
     .context("the listener heard nothing")?
 }
 
-fn start_server(state: &Path) -> Result<Peer> {
+/// Starts a development server on ports of its own.
+pub fn start_server(state: &Path) -> Result<Peer> {
     let arguments = [
         "serve",
         "--dev",
@@ -138,14 +139,14 @@ fn start_server(state: &Path) -> Result<Peer> {
         "--voice-listen=127.0.0.1:0",
         "--media-port=0",
         "--workers=1",
-        "--rest-limits=off",
         "--log=warn",
         &format!("--state={}", state.display()),
     ];
     Peer::start(&arguments.map(ToOwned::to_owned))
 }
 
-async fn wait_for_world(state: &Path) -> Result<DevFile> {
+/// Waits until a server has said where it is.
+pub async fn wait_for_world(state: &Path) -> Result<DevFile> {
     let begin = Instant::now();
     loop {
         match DevFile::read(state) {

@@ -3,6 +3,7 @@
 mod connect;
 mod fanout;
 mod floor;
+mod gateway;
 mod load;
 mod member;
 mod music;
@@ -12,6 +13,7 @@ mod process;
 mod report;
 mod sessions;
 mod statistics;
+mod watcher;
 mod world;
 
 use std::path::PathBuf;
@@ -35,6 +37,7 @@ pub struct Args {
 enum Benchmark {
     Fanout(fanout::Args),
     Connect(connect::Args),
+    Gateway(gateway::Args),
     Play(play::Args),
     /// The media node that the other benchmarks load
     #[command(hide = true)]
@@ -51,6 +54,7 @@ impl Args {
         match self.benchmark {
             Benchmark::Fanout(args) => args.run(folder.0.clone()).await?.print(args.json)?,
             Benchmark::Connect(args) => args.run(folder.0.clone()).await?.print(args.json)?,
+            Benchmark::Gateway(args) => args.run(folder.0.clone()).await?.print(args.json)?,
             Benchmark::Play(args) => args.run(folder.0.clone()).await?.print(args.json)?,
             Benchmark::Node(args) => args.run().await?,
             Benchmark::Floor => floor::run()?,
