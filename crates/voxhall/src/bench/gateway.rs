@@ -112,7 +112,8 @@ impl Args {
     async fn hold(&self, state: &Path, form: Form) -> Result<Held> {
         let crowd = Crowd::gather(state, self.sessions, form).await?;
         let world = &crowd.world;
-        let token = &world.users.first().context("the world has people")?.token;
+        // The last one owns the guild, and may change its rooms.
+        let token = &world.users.last().context("the world has people")?.token;
         let channel = world.voice_channels.first().context("the world has rooms")?;
         let path = format!("{}/v10/channels/{channel}/voice-status", world.api);
         let address: Address = path.parse()?;
