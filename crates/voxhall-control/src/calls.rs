@@ -3,6 +3,7 @@
 //! [`rules`], [`seats`], [`moderation`] and [`upheaval`] decide, [`Calls`] carries out: one decision of this process at a time, on a view that
 //! has caught up with the last one. [`reaction`] turns what the switchboard reports back into events.
 
+pub(crate) mod faults;
 pub(crate) mod groups;
 pub(crate) mod idle;
 pub(crate) mod moderation;

@@ -271,7 +271,7 @@ impl Core {
                 // Nobody shall be kept out for this.
                 tracing::error!(%error, "the use of a token cannot be noted");
             }
-            return Ok(Some(user));
+            return Ok(Some(user).filter(|user| !self.hub.faults.has_expired(user.id)));
         }
         let new = self.config.dev && !token.is_empty() && self.directory.read().is_new(digest);
         if !new {

@@ -8,6 +8,7 @@ pub(crate) mod commands;
 pub(crate) mod compression;
 pub(crate) mod connection;
 pub(crate) mod driver;
+pub(crate) mod faults;
 pub(crate) mod hub;
 pub(crate) mod limit;
 pub(crate) mod login;

@@ -18,6 +18,7 @@ mod bans;
 mod caller;
 mod channel_draft;
 mod channels;
+mod dev;
 mod effects;
 mod form;
 mod gateway;
@@ -101,7 +102,13 @@ pub fn openapi() -> &'static serde_json::Value {
 
 /// Everything that is served.
 pub(crate) fn router(core: Arc<Core>) -> Router {
+    let for_tests = if core.config.dev {
+        Routes::new("").nest("/dev", dev::api())
+    } else {
+        Routes::new("")
+    };
     routes()
+        .merge(for_tests)
         .nest("/api/v9", api())
         .nest("/api", api())
         .into_router()

@@ -140,7 +140,12 @@ impl Facts<'_> {
         Some(plan)
     }
 
-    fn replace_tickets(self, plan: &mut Plan, record: &VoiceRecord, call: &CallRecord) -> Option<()> {
+    pub(super) fn replace_tickets(
+        self,
+        plan: &mut Plan,
+        record: &VoiceRecord,
+        call: &CallRecord,
+    ) -> Option<()> {
         for ((node, channel, user), ticket) in self.view.tickets_of_room(call.channel_id) {
             if *user != record.user_id {
                 continue;

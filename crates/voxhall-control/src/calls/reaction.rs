@@ -100,11 +100,8 @@ fn node_lost(node: &NodeId, view: &LiveView) -> Vec<Dispatch> {
             dispatches.push(to_people(call.channel_id, &event));
         }
         let tickets = view.tickets_of_room(call.channel_id);
-        let waiting = tickets.filter(|((on, ..), _)| on == node).map(|(_, ticket)| {
-            let audience = Audience::Session(ticket.session_id.clone());
-            Dispatch::now(audience, Outgoing::to_all(&voice_server_update(ticket, None)))
-        });
-        dispatches.extend(waiting);
+        let waiting = tickets.filter(|((on, ..), _)| on == node);
+        dispatches.extend(waiting.map(|(_, ticket)| server_gone(ticket)));
     }
     dispatches
 }
@@ -125,6 +122,12 @@ fn to_people(channel: ChannelId, event: &Event) -> Dispatch {
         Audience::Viewers(channel),
         Outgoing::new(event, Subscription::Users),
     )
+}
+
+/// Somebody is told that its voice server is gone, and to wait for another.
+pub(super) fn server_gone(ticket: &TicketRecord) -> Dispatch {
+    let audience = Audience::Session(ticket.session_id.clone());
+    Dispatch::now(audience, Outgoing::to_all(&voice_server_update(ticket, None)))
 }
 
 fn server_update(before: Option<&TicketRecord>, after: &TicketRecord) -> Option<Dispatch> {

@@ -272,6 +272,13 @@ impl LiveView {
         held.filter_map(|voice| self.voice(*voice))
     }
 
+    /// The voice states of an account that are in a room.
+    pub(crate) fn voices_of(&self, user: UserId) -> impl Iterator<Item = &VoiceRecord> {
+        let own = self.voices.iter().filter(move |((owner, _), _)| *owner == user);
+        own.map(|(_, record)| record)
+            .filter(|record| record.channel_id.is_some())
+    }
+
     /// The voice state of an account in a guild, whatever kind of account it is.
     pub(crate) fn voice_in_guild(&self, user: UserId, guild: GuildId) -> Option<&VoiceRecord> {
         let of_bot = self.voice((user, Some(guild)));

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 use voxhall_protocol::Extra;
-use voxhall_protocol::gateway::{Event, GatewayCloseCode};
+use voxhall_protocol::gateway::{Event, GatewayCloseCode, ServerMessage};
 
 use super::compression::{Encoder, Frame};
 use super::connection::{Connection, Output, Refusal};
+use super::faults::CloseOrder;
 use super::hub::{Seat, SessionCell};
 use super::outgoing::Outgoing;
 use super::socket::{Dead, Dialect, Received, Socket};
@@ -70,6 +71,13 @@ impl Driver {
     async fn run(&mut self, socket: &mut impl Socket) -> End {
         let mut draining = self.core.draining.subscribe();
         loop {
+            if let Some(order) = self
+                .session
+                .as_ref()
+                .and_then(|(_, seat)| seat.take_close_order())
+            {
+                return close_as_told(socket, *order).await;
+            }
             match self.work(socket).await {
                 Ok(None) => {}
                 Ok(Some(code)) => return self.say_goodbye(socket, code).await,
@@ -95,6 +103,7 @@ impl Driver {
             while let Some(output) = self.connection.poll_output() {
                 match output {
                     Output::Close(code) => return self.flush(socket).await.map(|()| Some(code)),
+                    Output::Send(ServerMessage::HeartbeatAck) if self.withholds_acks() => {}
                     Output::Send(message) => {
                         let frame = self.encoder.message(message.encode());
                         self.send(socket, frame).await?;
@@ -116,7 +125,7 @@ impl Driver {
                 self.begin(begun);
             }
             Output::Resume(resume) => {
-                let resumed = self.core.resume(&resume);
+                let resumed = self.core.resume_or_refuse(&resume).await;
                 if let Ok((cell, _)) = &resumed {
                     // Comes behind what is replayed.
                     cell.push(Arc::new(Outgoing::to_all(&Event::Resumed(Extra::new()))));
@@ -141,6 +150,11 @@ impl Driver {
             // Those two are the socket's.
             Output::Send(_) | Output::Close(_) => {}
         }
+    }
+
+    fn withholds_acks(&self) -> bool {
+        let user = self.session.as_ref().map(|(cell, _)| cell.profile.user);
+        user.is_some_and(|user| self.core.hub.faults.withholds_acks(user))
     }
 
     fn begin(&mut self, outcome: Result<(Arc<SessionCell>, Arc<Seat>), Refusal>) {
@@ -228,7 +242,7 @@ impl Driver {
     async fn say_goodbye(&mut self, socket: &mut impl Socket, code: GatewayCloseCode) -> End {
         self.log_close(code);
         let goodbye = async {
-            socket.close(code).await;
+            socket.close(code, code.name()).await;
             while let Some(Received::Frame(_)) = socket.receive().await {}
         };
         let _ = timeout(GOODBYE_PATIENCE, goodbye).await;
@@ -270,6 +284,25 @@ impl Driver {
     }
 }
 
+/// Closes a socket for those who test what a client does about that. The session waits to be resumed, unless the code
+/// says that it is over.
+async fn close_as_told(socket: &mut impl Socket, order: CloseOrder) -> End {
+    let Some(code) = order.code.map(GatewayCloseCode::from) else {
+        return End::Resumable;
+    };
+    tracing::info!(code = code.number(), "a Gateway socket is closed by a fault");
+    let goodbye = async {
+        socket.close(code, &order.reason).await;
+        while let Some(Received::Frame(_)) = socket.receive().await {}
+    };
+    let _ = timeout(GOODBYE_PATIENCE, goodbye).await;
+    if code.may_resume() {
+        End::Resumable
+    } else {
+        End::SessionOver
+    }
+}
+
 fn end_by_client(code: Option<GatewayCloseCode>) -> End {
     match code {
         Some(code) if code.ends_session() => End::SessionOver,
@@ -292,6 +325,7 @@ pub(crate) async fn refuse(mut socket: impl Socket, address: Option<SocketAddr>)
         address,
         "refused a Gateway socket: its address asks for another version or encoding"
     );
-    socket.close(GatewayCloseCode::InvalidApiVersion).await;
+    let code = GatewayCloseCode::InvalidApiVersion;
+    socket.close(code, code.name()).await;
     let _ = timeout(GOODBYE_PATIENCE, socket.receive()).await;
 }

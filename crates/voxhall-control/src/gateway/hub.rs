@@ -9,10 +9,12 @@ use voxhall_live::Platform;
 use voxhall_protocol::gateway::{Capabilities, GatewayCloseCode, Intents};
 use voxhall_protocol::ids::{ChannelId, GuildId, UserId};
 
+use super::faults::{CloseOrder, Fate, GatewayFaults};
 use super::member_list::subscriptions::MemberLists;
 use super::outgoing::{Outgoing, Subscription};
 use super::session::{ReplayLimits, ResumeError, Session};
 use crate::calls::reaction::{Audience, Dispatch, Pace};
+use crate::clock;
 use crate::directory::{Guild, Home, TokenDigest, World};
 
 /// What a client said about itself in Identify.
@@ -85,6 +87,20 @@ pub(crate) struct Held {
 pub(crate) struct Seat {
     /// There is something new to send, or another socket has taken the session.
     pub(crate) wake: Notify,
+    close: Mutex<Option<Box<CloseOrder>>>,
+}
+
+impl Seat {
+    /// Has the socket closed, whatever its connection thinks of it.
+    pub(crate) fn order_close(&self, order: CloseOrder) {
+        *self.close.lock() = Some(Box::new(order));
+        self.wake.notify_one();
+    }
+
+    /// How the socket is to be closed, if it was ordered to be.
+    pub(crate) fn take_close_order(&self) -> Option<Box<CloseOrder>> {
+        self.close.lock().take()
+    }
 }
 
 impl Held {
@@ -157,6 +173,8 @@ impl SessionCell {
 /// All sessions of this process.
 #[derive(Default)]
 pub(crate) struct Hub {
+    /// What goes wrong on purpose.
+    pub(crate) faults: GatewayFaults,
     /// Who looks at which member lists.
     pub(crate) lists: MemberLists,
     registry: RwLock<Registry>,
@@ -234,6 +252,11 @@ impl Hub {
         self.registry.read().by_id.get(id).cloned()
     }
 
+    /// The sessions of an account.
+    pub(crate) fn sessions(&self, user: UserId) -> Vec<Arc<SessionCell>> {
+        self.registry.read().of(user).cloned().collect()
+    }
+
     /// The sessions that logged in with one of these tokens.
     pub(crate) fn logged_in_with(&self, tokens: &[TokenDigest]) -> Vec<Arc<SessionCell>> {
         let registry = self.registry.read();
@@ -267,10 +290,15 @@ impl Hub {
         let event = Arc::new(event);
         // Sessions are collected first: a session that begins holds its own lock while it waits for the registry.
         for cell in self.audience(world, &audience, event.subscription()) {
+            let fate = self.faults.fate_of(cell.profile.user, event.event().name());
             let mut held = cell.lock();
-            match pace {
-                Pace::Now => held.session.push(event.clone()),
-                Pace::AfterPause => held.session.push_after_pause(event.clone()),
+            match (fate, pace) {
+                (Some(Fate::Dropped), _) => continue,
+                (Some(Fate::Delayed(delay)), _) => {
+                    held.session.push_at(clock::now() + delay, event.clone());
+                }
+                (None, Pace::Now) => held.session.push(event.clone()),
+                (None, Pace::AfterPause) => held.session.push_after_pause(event.clone()),
             }
             held.seat.wake.notify_one();
         }

@@ -153,7 +153,8 @@ impl Core {
     pub(crate) fn resume(&self, resume: &Resume) -> Result<(Arc<SessionCell>, Arc<Seat>), Refusal> {
         let (_, token) = TokenKind::split(resume.token.expose());
         let token = TokenDigest::of(token);
-        if self.directory.read().user_of_token(token).is_none() {
+        let owner = self.directory.read().user_of_token(token).map(|user| user.id);
+        if owner.is_none_or(|owner| self.hub.faults.has_expired(owner)) {
             return Err(Refusal::Close(GatewayCloseCode::AuthenticationFailed));
         }
         let session = self.hub.session(&resume.session_id);

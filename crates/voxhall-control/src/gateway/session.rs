@@ -110,6 +110,15 @@ impl Session {
         });
     }
 
+    /// Adds a dispatch that goes out at a time; what comes before then passes it.
+    pub(crate) fn push_at(&mut self, due: Instant, event: Arc<Outgoing>) {
+        self.held_back.push_back(HeldBack {
+            event,
+            after: self.last,
+            due: Some(due),
+        });
+    }
+
     /// The next dispatch for the socket, with its number.
     ///
     /// # Errors

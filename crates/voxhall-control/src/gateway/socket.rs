@@ -42,8 +42,8 @@ pub(crate) trait Socket: Send {
     /// Sends all that was taken. An error means that the socket is dead.
     fn flush(&mut self) -> impl Future<Output = Result<(), Dead>> + Send;
 
-    /// Says goodbye.
-    fn close(&mut self, code: GatewayCloseCode) -> impl Future<Output = ()> + Send;
+    /// Says goodbye, to programs with a code and to people with a reason.
+    fn close(&mut self, code: GatewayCloseCode, reason: &str) -> impl Future<Output = ()> + Send;
 }
 
 /// The socket is dead.
@@ -78,10 +78,10 @@ impl Socket for WebSocket {
         SinkExt::flush(self).await.map_err(|_| Dead)
     }
 
-    async fn close(&mut self, code: GatewayCloseCode) {
+    async fn close(&mut self, code: GatewayCloseCode, reason: &str) {
         let frame = CloseFrame {
             code: code.number(),
-            reason: code.name().into(),
+            reason: reason.into(),
         };
         // The client may be gone already.
         let _ = WebSocket::send(self, Message::Close(Some(frame))).await;

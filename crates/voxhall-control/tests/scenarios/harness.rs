@@ -394,6 +394,18 @@ impl Client {
         }
     }
 
+    /// Whether the connection ends without a close frame.
+    pub async fn is_broken_off(mut self) -> bool {
+        loop {
+            let next = tokio::time::timeout(PATIENCE, self.socket.next()).await;
+            match next.expect("the connection ends") {
+                Some(Ok(Message::Close(_))) => return false,
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => return true,
+            }
+        }
+    }
+
     /// How many messages still come before the socket ends.
     pub async fn drain(&mut self) -> usize {
         let mut count = 0;

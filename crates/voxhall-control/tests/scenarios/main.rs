@@ -7,6 +7,7 @@ mod call_ends;
 mod captured_sequences;
 mod close_codes;
 mod compression;
+mod faults;
 mod group_calls;
 mod guild_administration;
 mod hostile_input;
