@@ -7,6 +7,7 @@ mod doctor;
 mod guild;
 mod invite;
 mod join;
+mod listen;
 mod openapi;
 mod play;
 mod record;
@@ -43,6 +44,7 @@ enum Command {
     Join(join::Args),
     Play(play::Args),
     Record(record::Args),
+    Listen(listen::Args),
     Call(call::Args),
     User(user::Args),
     Guild(guild::Args),
@@ -82,6 +84,7 @@ impl Command {
             Self::Join(args) => args.run().await,
             Self::Play(args) => args.run().await,
             Self::Record(args) => args.run().await,
+            Self::Listen(args) => args.run().await,
             Self::Call(args) => args.run().await,
             Self::User(args) => args.run().await,
             Self::Guild(args) => args.run().await,

@@ -136,7 +136,11 @@ impl Report<'_> {
     fn tell_heard(&self, user: UserId, heard: Heard, gaps: &mut Gaps) -> Result<()> {
         let ssrc = heard.packets.last().map(|packet| packet.ssrc);
         let lost: u64 = heard.packets.iter().map(|packet| gaps.before(packet)).sum();
-        let level = if heard.pcm.is_empty() { SILENCE_DB } else { rms_db(&heard.pcm) };
+        let level = if heard.pcm.is_empty() {
+            SILENCE_DB
+        } else {
+            rms_db(&heard.pcm)
+        };
         let mut line = json!({
             "event": "heard", "user": user, "ssrc": ssrc, "level": (level * 10.0).round() / 10.0,
             "packets": heard.packets.len(), "lost": lost, "window_ms": WINDOW.as_millis(),
@@ -180,7 +184,10 @@ impl Report<'_> {
             Some(self.account.name_of(user))
         };
         Some(match line["event"].as_str()? {
-            "joined" => format!("Listening in channel {}. Ctrl-C stops.", line["channel"].as_str()?),
+            "joined" => format!(
+                "Listening in channel {}. Ctrl-C stops.",
+                line["channel"].as_str()?
+            ),
             "heard" => format!(
                 "{}  {:6.1} dBFS  {} packets, {} lost, SSRC {}",
                 name()?,
@@ -265,9 +272,18 @@ mod tests {
     #[test]
     fn what_never_came_is_counted_and_what_came_late_is_not() {
         let mut gaps = Gaps::default();
-        let found: Vec<u64> = [(1, 65_534), (1, 65_535), (1, 2), (1, 1), (1, 3), (2, 900), (2, 20_000), (2, 20_001)]
-            .map(|(ssrc, sequence)| gaps.before(&packet(ssrc, sequence)))
-            .to_vec();
+        let found: Vec<u64> = [
+            (1, 65_534),
+            (1, 65_535),
+            (1, 2),
+            (1, 1),
+            (1, 3),
+            (2, 900),
+            (2, 20_000),
+            (2, 20_001),
+        ]
+        .map(|(ssrc, sequence)| gaps.before(&packet(ssrc, sequence)))
+        .to_vec();
         assert_eq!(found, [0, 0, 2, 0, 0, 0, 0, 0]);
     }
 
