@@ -8,7 +8,7 @@ SHELL := /bin/bash
 STATE ?= .state
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: help run test setup setup-test lint features unit fuzz api interop deny bench
+.PHONY: help run test setup setup-test lint features unit fuzz api interop testkit deny bench
 
 help:
 	@echo 'make run      build, start a development server with a bot that plays, print what to try'
@@ -25,7 +25,7 @@ run: setup
 	exec $(TARGET)/debug/voxhall serve --dev --demo --state $(STATE)
 
 # One order for people and CI: what fails fastest comes first, and each step reuses what the one before has built.
-test: setup-test lint features unit fuzz api interop
+test: setup-test lint features unit fuzz api interop testkit
 
 setup:
 	@scripts/setup build
@@ -63,6 +63,9 @@ api:
 
 interop:
 	@interop/run
+
+testkit:
+	@testkit/run
 
 # Advisories too, for who has cargo-deny: `cargo install cargo-deny --locked`. Building it takes as long as building
 # Voxhall, and it fetches its database, so it is no part of `make test`; licences are, by scripts/licences.
