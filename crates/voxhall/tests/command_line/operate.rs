@@ -57,7 +57,7 @@ fn what_the_server_refuses_is_said_with_what_to_do() {
     let state = folder.path().to_str().unwrap();
     let said = failure(&["token", "create", "5", "--state", state]);
     assert!(
-        said.contains("Unknown user") && said.contains("voxhall user list"),
+        said.contains("Unknown user") && said.contains("`voxhall user`"),
         "{said}"
     );
     let said = failure(&["user", "create", "", "--state", state]);
