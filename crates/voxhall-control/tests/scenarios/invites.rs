@@ -135,6 +135,11 @@ async fn permissions_are_asked_for() {
     let server = Server::start().await;
     let code = invite(&server, json!({})).await;
     let plain = server.token("turbulence");
+    // VIEW_CHANNEL, and nothing else: invites are among what everybody may make by default.
+    let everyone = format!("/admin/guilds/{GUILD}/roles/{GUILD}");
+    server
+        .operate("PATCH", &everyone, json!({"permissions": "1024"}))
+        .await;
     let bot = format!("Bot {}", server.token("minstrel"));
     let (_, outside) = stranger(&server, "ada").await;
     let channel = format!("/api/v10/channels/{}/invites", VOICE[0]);

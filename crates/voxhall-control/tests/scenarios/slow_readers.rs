@@ -17,6 +17,8 @@ const EVENTS: usize = 120;
 async fn a_client_that_never_reads_is_cut_off_and_what_it_missed_is_not_kept() {
     let server = Server::with_limits(Limits {
         replay_events: 20,
+        // The events are made by requests.
+        rest: None,
         ..Limits::dev()
     })
     .await;

@@ -289,11 +289,11 @@ pub(super) async fn writers_side_by_side_lose_nothing(trial: &Trial) {
     let directory = Arc::new(trial.open().await);
     let (guild, ..) = guild(&directory).await;
     let mut writers = tokio::task::JoinSet::new();
-    for _ in 0..WRITERS {
+    for writer in 0..WRITERS {
         let directory = directory.clone();
         writers.spawn(async move {
-            for _ in 0..WRITES {
-                let user = account(&directory, "one of many").await;
+            for write in 0..WRITES {
+                let user = account(&directory, &format!("{write} of writer {writer}")).await;
                 directory.create_token(user).await.unwrap();
                 directory.add_member(guild, user).await.unwrap();
             }
