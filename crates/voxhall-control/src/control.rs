@@ -18,6 +18,7 @@ use crate::gateway::login::IdentifyGate;
 use crate::gateway::member_list::subscriptions::GATHER;
 use crate::passwords::Passwords;
 use crate::rest::Throttle;
+use crate::rest::messages::posting::Posting;
 use crate::{ControlConfig, Error, dev};
 
 /// The control plane: main Gateway, REST and calls. Its tasks end when it is dropped.
@@ -39,6 +40,8 @@ pub(crate) struct Core {
     pub(crate) throttle: Throttle,
     pub(crate) passwords: Passwords,
     pub(crate) attempts: Attempts,
+    /// Messages on their way.
+    pub(crate) posting: Posting,
     /// Becomes true when clients shall go elsewhere.
     pub(crate) draining: watch::Sender<bool>,
     /// Held while an unknown token becomes a bot, so that it becomes one bot and not two.
@@ -68,6 +71,7 @@ impl Control {
             identifies: IdentifyGate::default(),
             passwords: Passwords::default(),
             attempts: Attempts::default(),
+            posting: Posting::default(),
             draining: watch::Sender::new(false),
             adopting: tokio::sync::Mutex::default(),
             changing_guilds: tokio::sync::Mutex::default(),

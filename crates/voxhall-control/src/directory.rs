@@ -13,6 +13,8 @@ mod guilds;
 mod invites;
 mod load;
 mod location;
+mod messages;
+mod private;
 mod records;
 mod stages;
 mod stays;
@@ -32,6 +34,7 @@ pub(crate) use guild_write::{GuildWrite, delete_channel, delete_role};
 pub(crate) use guilds::{new_guild, new_member};
 pub(crate) use invites::{Admission, Invite, NewInvite, SignUpInvite, Used};
 pub use location::Location;
+pub(crate) use messages::{Page, StoredMessage};
 pub use records::{
     Ban, Channel, Guild, GuildSettings, Member, NewUser, Overwrite, OverwriteTarget, PrivateChannel, Role,
     Standing, User,
@@ -65,6 +68,7 @@ const MIGRATIONS: [(i64, &str, &str); 4] = [
         "guild details",
         include_str!("../migrations/0004_guild_details.sql"),
     ),
+    (5, "messages", include_str!("../migrations/0005_messages.sql")),
     (
         7,
         "stage instances",

@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 use voxhall_live::VoiceRecord;
-use voxhall_protocol::Nullable;
 use voxhall_protocol::ids::{ChannelId, GuildId, UserId};
 use voxhall_protocol::model;
-use voxhall_protocol::model::{OverwriteKind, PermissionOverwrite, Permissions, RoleColors, Timestamp};
+use voxhall_protocol::model::{
+    ChannelKind, OverwriteKind, PermissionOverwrite, Permissions, RoleColors, Timestamp,
+};
+use voxhall_protocol::{Extra, Nullable};
 
 use crate::calls::view::LiveView;
 use crate::directory::{Channel, Guild, Member, OverwriteTarget, PrivateChannel, Role, Stage, User, World};
@@ -108,6 +110,7 @@ pub(crate) fn channel(channel: &Channel) -> model::Channel {
         topic: channel.topic.clone().into(),
         nsfw: Some(channel.nsfw),
         rate_limit_per_user: Some(channel.rate_limit_per_user),
+        last_message_id: channel.last_message_id.into(),
         ..blank
     }
 }
@@ -116,8 +119,20 @@ pub(crate) fn channel(channel: &Channel) -> model::Channel {
 pub(crate) fn private_channel(world: &World, channel: &PrivateChannel, viewer: UserId) -> model::Channel {
     let others = channel.recipients.iter().filter(|user| **user != viewer);
     let others = others.map(|user| user_by_id(world, *user)).collect();
+    let group = channel.kind == ChannelKind::Group;
+    let mut extra = Extra::new();
+    if group {
+        extra.insert("icon", channel.icon.clone());
+    }
     model::Channel {
         last_message_id: channel.last_message_id.into(),
+        name: if group {
+            channel.name.clone().into()
+        } else {
+            Nullable::Absent
+        },
+        owner_id: channel.owner_id.filter(|_| group),
+        extra,
         ..model::Channel::private(channel.id, channel.kind, others)
     }
 }

@@ -28,6 +28,8 @@ mod invites;
 mod limiter;
 mod member_edit;
 mod members;
+pub(crate) mod messages;
+mod multipart;
 mod openapi;
 mod operation;
 mod overwrites;
@@ -78,6 +80,7 @@ fn api() -> Routes {
         .merge(voice_states::api())
         .merge(channels::api())
         .merge(stages::api())
+        .merge(messages::api())
         .merge(effects::api())
         .merge(private_calls::api())
 }

@@ -114,6 +114,12 @@ ids! {
     ApplicationId,
     /// A stage that is live.
     StageInstanceId,
+    /// A command of an application.
+    CommandId,
+    /// The user or message that a command of a menu was used on.
+    TargetId,
+    /// Somebody's use of a command, a button, a menu or a form.
+    InteractionId,
     /// What Identify calls `server_id`: a guild, a private channel, or a stream's RTC server.
     ServerId,
 }

@@ -1,9 +1,17 @@
 //! The bodies of the REST requests that voice and calls need (gateway protocol, sections 6.4 and 9).
 
 mod accounts;
+mod commands;
 mod guilds;
 mod invites;
 mod members;
+mod messages;
+
+pub use commands::{
+    ApplicationCommandIndex, CallbackInteraction, CallbackResource, CreateInteraction, InteractionCallback,
+    InteractionCallbackKind, InteractionResponse, PutCommand,
+};
+pub use messages::{AllowedMentions, BulkDelete, CreateMessage, EditMessage};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -53,8 +61,20 @@ open_numbers! {
         UnknownVoiceState = 10065 => "unknown voice state",
         /// The stage is not live.
         UnknownStageInstance = 10067 => "unknown stage instance",
+        /// No such application.
+        UnknownApplication = 10002 => "unknown application",
+        /// Nobody can answer by this token.
+        UnknownWebhook = 10015 => "unknown webhook",
+        /// No such interaction, or its time is over.
+        UnknownInteraction = 10062 => "unknown interaction",
+        /// No such command.
+        UnknownCommand = 10063 => "unknown application command",
         /// Not for bots.
         BotsNotAllowed = 20001 => "bots cannot use this endpoint",
+        /// For bots alone.
+        OnlyBots = 20002 => "only bots can use this endpoint",
+        /// The channel lets an account write only now and then.
+        SlowMode = 20016 => "this action cannot be performed due to slowmode rate limit",
         /// Too many requests on this resource.
         RateLimited = 20028 => "rate limited",
         /// In as many guilds as one account may be.
@@ -71,8 +91,34 @@ open_numbers! {
         BannedFromGuild = 40007 => "the user is banned from this guild",
         /// The target is in no room.
         NotConnectedToVoice = 40032 => "target user is not connected to voice",
+        /// A group holds no more people.
+        TooManyRecipients = 30007 => "maximum number of recipients reached",
+        /// An application holds no more commands.
+        TooManyCommands = 30032 => "maximum number of application commands reached",
+        /// The interaction has its answer.
+        AlreadyAcknowledged = 40060 => "interaction has already been acknowledged",
         /// Not to be seen.
         MissingAccess = 50001 => "missing access",
+        /// Not possible in a private channel.
+        NotInPrivateChannel = 50003 => "cannot execute action on a DM channel",
+        /// Somebody else wrote it.
+        NotTheAuthor = 50005 => "cannot edit a message authored by another user",
+        /// There is nothing in it.
+        EmptyMessage = 50006 => "cannot send an empty message",
+        /// Nobody can write to this account.
+        CannotMessageUser = 50007 => "cannot send messages to this user",
+        /// Nothing is written in such a channel.
+        NotATextChannel = 50008 => "cannot send messages in a non-text channel",
+        /// Between two and a hundred at once.
+        BulkDeleteCount = 50016 => "provided too few or too many messages to delete",
+        /// Nobody wrote it.
+        SystemMessage = 50021 => "cannot execute action on a system message",
+        /// The token's time is over.
+        InvalidWebhookToken = 50027 => "invalid webhook token provided",
+        /// Not somebody of the group.
+        InvalidRecipient = 50033 => "invalid recipient(s)",
+        /// More than two weeks old.
+        TooOldToDelete = 50034 => "a message provided was too old to bulk delete",
         /// Not possible in this kind of channel.
         WrongChannelKind = 50024 => "cannot execute action on this channel type",
         /// Not permitted.

@@ -30,6 +30,10 @@ pub(crate) enum Audience {
     Permitted(ChannelId, Permissions),
     /// The sessions of everybody who may view a channel.
     Viewers(ChannelId),
+    /// Those who may view a channel and read what is written there; of these accounts all sessions may read it.
+    Readers(ChannelId, Vec<UserId>),
+    /// Those who may view a channel, but not read what is written there.
+    Onlookers(ChannelId, Vec<UserId>),
     /// Those who may view a channel, and whatever they subscribe to the sessions of one account.
     ViewersAnd(ChannelId, UserId),
     /// Those who may view the first channel but not the second; not one account.

@@ -1,9 +1,9 @@
 //! The messages that stand for private calls, and how far accounts have read.
 
-use sqlx::Row as _;
 use voxhall_protocol::ids::{ChannelId, MessageId, UserId};
+use voxhall_protocol::model::MessageKind;
 
-use super::{Directory, from_sql, to_sql};
+use super::{Directory, Home, StoredMessage, to_sql};
 use crate::Error;
 
 /// How far an account has read a channel.
@@ -26,17 +26,6 @@ pub(crate) struct CallMessage {
     pub(crate) author: UserId,
 }
 
-/// A call as it is remembered. A call that somebody missed is one without that account among the participants.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct LoggedCall {
-    /// The message.
-    pub(crate) message: CallMessage,
-    /// Everyone who ever joined.
-    pub(crate) participants: Vec<UserId>,
-    /// Unix milliseconds of its end; `None` while it runs.
-    pub(crate) ended_at_ms: Option<u64>,
-}
-
 impl Directory {
     /// Stores the message of a call that begins.
     pub(crate) async fn begin_call_message(&self, message: CallMessage) -> Result<(), Error> {
@@ -55,61 +44,11 @@ impl Directory {
             .bind(to_sql(message.author.0))
             .execute(&mut *transaction)
             .await?;
-        sqlx::query("UPDATE private_channels SET last_message_id = $1 WHERE id = $2")
-            .bind(to_sql(message.id.0))
-            .bind(to_sql(message.channel_id.0))
-            .execute(&mut *transaction)
-            .await?;
+        let stored = StoredMessage::new(message.id, message.channel_id, message.author, MessageKind::Call);
+        super::messages::insert(&mut transaction, &stored, Home::Private).await?;
         transaction.commit().await?;
-        if let Some(channel) = self.world.write().private.get_mut(&message.channel_id) {
-            channel.last_message_id = Some(message.id);
-        }
+        self.world.write().note_message(message.channel_id, message.id);
         Ok(())
-    }
-
-    /// The messages of the calls in a private channel, newest first: those before `before` (`None` for the newest), at
-    /// most `most` of them.
-    pub(crate) async fn call_messages(
-        &self,
-        channel: ChannelId,
-        before: Option<MessageId>,
-        most: u32,
-    ) -> Result<Vec<LoggedCall>, Error> {
-        let rows = sqlx::query(
-            "SELECT id, author_id, ended_at_ms FROM call_messages WHERE channel_id = $1 AND id < $2 \
-             ORDER BY id DESC LIMIT $3",
-        )
-        .bind(to_sql(channel.0))
-        .bind(before.map_or(i64::MAX, |id| to_sql(id.0)))
-        .bind(i64::from(most))
-        .fetch_all(&self.pool)
-        .await?;
-        let mut calls = Vec::with_capacity(rows.len());
-        for row in rows {
-            let id = MessageId(from_sql(row.try_get("id")?));
-            calls.push(LoggedCall {
-                message: CallMessage {
-                    id,
-                    channel_id: channel,
-                    author: UserId(from_sql(row.try_get("author_id")?)),
-                },
-                participants: self.call_participants(id).await?,
-                ended_at_ms: row.try_get::<Option<i64>, _>("ended_at_ms")?.map(from_sql),
-            });
-        }
-        Ok(calls)
-    }
-
-    async fn call_participants(&self, message: MessageId) -> Result<Vec<UserId>, Error> {
-        let rows =
-            sqlx::query("SELECT user_id FROM call_participants WHERE message_id = $1 ORDER BY user_id")
-                .bind(to_sql(message.0))
-                .fetch_all(&self.pool)
-                .await?;
-        let users = rows
-            .iter()
-            .map(|row| Ok(UserId(from_sql(row.try_get("user_id")?))));
-        users.collect()
     }
 
     /// Notes that somebody joined a call.
@@ -173,8 +112,10 @@ impl Directory {
 mod tests {
     use std::collections::BTreeSet;
 
+    use voxhall_protocol::model::{CallInfo, Timestamp};
+
     use super::*;
-    use crate::directory::NewUser;
+    use crate::directory::{NewUser, Page};
 
     #[tokio::test]
     async fn calls_are_remembered_newest_first_with_who_took_part() {
@@ -202,25 +143,16 @@ mod tests {
             .await
             .unwrap();
         directory.end_call_message(MessageId(10), 5).await.unwrap();
-        let ids = async |before: Option<u64>, most: u32| {
-            let calls = directory
-                .call_messages(channel, before.map(MessageId), most)
-                .await;
-            let calls = calls.unwrap().into_iter();
-            calls.map(|call| call.message.id.0).collect::<Vec<_>>()
-        };
-        assert_eq!(ids(None, 2).await, [30, 20]);
-        assert_eq!(ids(Some(20), 50).await, [10]);
-        let calls = directory.call_messages(channel, None, 50).await.unwrap();
-        assert_eq!(
-            (calls[0].participants.as_slice(), calls[0].ended_at_ms),
-            (&people[..1], None)
-        );
+        let calls = directory.messages(channel, Page::Newest, 50).await.unwrap();
+        let ids: Vec<u64> = calls.iter().map(|call| call.id.0).collect();
+        assert_eq!(ids, [30, 20, 10], "calls are part of the channel's history");
+        assert!(calls.iter().all(|call| call.kind == MessageKind::Call));
+        let info = async |id| directory.call_info(MessageId(id)).await.unwrap();
+        assert_eq!(info(30).await, Some(CallInfo::running(vec![people[0]])));
+        let ended = info(10).await.unwrap();
         let (first, second) = (people[0].min(people[1]), people[0].max(people[1]));
-        assert_eq!(
-            (calls[2].participants.as_slice(), calls[2].ended_at_ms),
-            (&[first, second][..], Some(5))
-        );
-        assert_eq!(directory.call_messages(ChannelId(1), None, 50).await.unwrap(), []);
+        assert_eq!(ended.participants, [first, second]);
+        assert_eq!(ended.ended_timestamp, Some(Timestamp::from_unix_ms(5)));
+        assert_eq!(info(1).await, None);
     }
 }

@@ -42,7 +42,12 @@ pub(super) async fn put_head(
 }
 
 pub(super) async fn delete_guild(connection: &mut Connection, guild: GuildId) -> Result<(), Error> {
-    // Everything in it refers to it and goes with it.
+    let messages = "DELETE FROM messages WHERE channel_id IN (SELECT id FROM channels WHERE guild_id = $1)";
+    sqlx::query(messages)
+        .bind(to_sql(guild.0))
+        .execute(&mut *connection)
+        .await?;
+    // Everything else in it refers to it and goes with it.
     sqlx::query("DELETE FROM guilds WHERE id = $1")
         .bind(to_sql(guild.0))
         .execute(connection)
@@ -127,6 +132,10 @@ pub(super) async fn put_channel(connection: &mut Connection, channel: &Channel) 
 }
 
 pub(super) async fn delete_channel(connection: &mut Connection, channel: ChannelId) -> Result<(), Error> {
+    sqlx::query("DELETE FROM messages WHERE channel_id = $1")
+        .bind(to_sql(channel.0))
+        .execute(&mut *connection)
+        .await?;
     sqlx::query("DELETE FROM channels WHERE id = $1")
         .bind(to_sql(channel.0))
         .execute(connection)

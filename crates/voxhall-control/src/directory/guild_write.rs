@@ -188,9 +188,14 @@ impl World {
             } => self.put_head(id, name, owner_id, *settings),
             GuildWrite::Delete => self.remove_guild(id),
             GuildWrite::PutMember(member) => self.insert_member(id, *member),
-            GuildWrite::PutChannel(channel) => {
+            GuildWrite::PutChannel(mut channel) => {
                 self.homes.insert(channel.id, Home::Guild(id));
-                self.with_guild(id, |guild| guild.channels.insert(channel.id, *channel));
+                self.with_guild(id, |guild| {
+                    // Messages may have come since the change was thought of.
+                    let known = guild.channels.get(&channel.id).and_then(|it| it.last_message_id);
+                    channel.last_message_id = known.max(channel.last_message_id);
+                    guild.channels.insert(channel.id, *channel);
+                });
             }
             GuildWrite::DeleteChannel(channel) => {
                 self.homes.remove(&channel);

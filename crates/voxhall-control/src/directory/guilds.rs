@@ -22,6 +22,7 @@ pub(crate) const EVERYONE: Permissions = Permissions::VIEW_CHANNEL
     .union(Permissions::READ_MESSAGE_HISTORY)
     .union(Permissions::CREATE_INSTANT_INVITE)
     .union(Permissions::CHANGE_NICKNAME)
+    .union(Permissions::EMBED_LINKS)
     .union(Permissions::USE_APPLICATION_COMMANDS);
 
 impl Directory {
@@ -138,6 +139,10 @@ impl Directory {
             },
             recipients,
             last_message_id: None,
+            name: None,
+            icon: None,
+            owner_id: None,
+            closed_by: BTreeSet::new(),
         };
         let _writing = self.writing.lock().await;
         let mut transaction = self.pool.begin().await?;

@@ -147,7 +147,9 @@ async fn channels(pool: &Pool) -> Result<HashMap<GuildId, BTreeMap<ChannelId, Ch
     let mut overwrites = overwrites(pool).await?;
     let mut channels: HashMap<_, BTreeMap<_, _>> = HashMap::new();
     let query = "SELECT id, guild_id, kind, name, position, parent_id, bitrate, user_limit, rtc_region, \
-                 video_quality_mode, status, topic, CAST(nsfw AS INTEGER) AS nsfw, rate_limit_per_user FROM channels";
+                 video_quality_mode, status, topic, CAST(nsfw AS INTEGER) AS nsfw, rate_limit_per_user, \
+                 last_messages.message_id AS last_message_id \
+                 FROM channels LEFT JOIN last_messages ON last_messages.channel_id = channels.id";
     for row in sqlx::query(query).fetch_all(pool).await? {
         let id = ChannelId(bits(&row, "id")?);
         let channel = Channel {
@@ -166,6 +168,7 @@ async fn channels(pool: &Pool) -> Result<HashMap<GuildId, BTreeMap<ChannelId, Ch
             nsfw: flag(&row, "nsfw")?,
             rate_limit_per_user: number(&row, "rate_limit_per_user")?,
             overwrites: overwrites.remove(&id).unwrap_or_default(),
+            last_message_id: optional_bits(&row, "last_message_id")?.map(MessageId),
         };
         channels.entry(channel.guild_id).or_default().insert(id, channel);
     }
@@ -226,15 +229,15 @@ async fn members(pool: &Pool) -> Result<HashMap<GuildId, HashMap<UserId, Member>
 
 async fn private_channels(pool: &Pool, world: &mut World) -> Result<(), Error> {
     let mut recipients: HashMap<ChannelId, BTreeSet<UserId>> = HashMap::new();
-    for row in sqlx::query("SELECT * FROM private_recipients")
-        .fetch_all(pool)
-        .await?
-    {
+    let mut closed_by: HashMap<ChannelId, BTreeSet<UserId>> = HashMap::new();
+    let query = "SELECT channel_id, user_id, CAST(closed AS INTEGER) AS closed FROM private_recipients";
+    for row in sqlx::query(query).fetch_all(pool).await? {
         let channel = ChannelId(bits(&row, "channel_id")?);
-        recipients
-            .entry(channel)
-            .or_default()
-            .insert(UserId(bits(&row, "user_id")?));
+        let user = UserId(bits(&row, "user_id")?);
+        recipients.entry(channel).or_default().insert(user);
+        if flag(&row, "closed")? {
+            closed_by.entry(channel).or_default().insert(user);
+        }
     }
     for row in sqlx::query("SELECT * FROM private_channels")
         .fetch_all(pool)
@@ -246,6 +249,10 @@ async fn private_channels(pool: &Pool, world: &mut World) -> Result<(), Error> {
             kind: ChannelKind::from(number::<u8>(&row, "kind")?),
             recipients: recipients.remove(&id).unwrap_or_default(),
             last_message_id: optional_bits(&row, "last_message_id")?.map(MessageId),
+            name: row.try_get("name")?,
+            icon: row.try_get("icon")?,
+            owner_id: optional_bits(&row, "owner_id")?.map(UserId),
+            closed_by: closed_by.remove(&id).unwrap_or_default(),
         });
     }
     Ok(())

@@ -206,6 +206,8 @@ pub struct Channel {
     pub rate_limit_per_user: u32,
     /// Exceptions to what roles allow.
     pub overwrites: Vec<Overwrite>,
+    /// The newest message; it may have been deleted since.
+    pub last_message_id: Option<MessageId>,
 }
 
 impl Channel {
@@ -228,6 +230,7 @@ impl Channel {
             nsfw: false,
             rate_limit_per_user: 0,
             overwrites: Vec::new(),
+            last_message_id: None,
         }
     }
 
@@ -307,4 +310,12 @@ pub struct PrivateChannel {
     pub recipients: BTreeSet<UserId>,
     /// The newest message.
     pub last_message_id: Option<MessageId>,
+    /// What a group calls itself.
+    pub name: Option<String>,
+    /// The hash that names a group's picture.
+    pub icon: Option<String>,
+    /// Who may take people out of a group.
+    pub owner_id: Option<UserId>,
+    /// Those of the people who have taken it out of their lists.
+    pub closed_by: BTreeSet<UserId>,
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use voxhall_protocol::ids::{ChannelId, GuildId, UserId};
+use voxhall_protocol::ids::{ChannelId, GuildId, MessageId, UserId};
 
 use super::call_log::ReadState;
 use super::credentials::Credentials;
@@ -193,6 +193,23 @@ impl World {
                 .is_some_and(|it| it.recipients.contains(&user)),
             None => false,
         }
+    }
+
+    /// Notes the newest message of a channel. Gives the people who had closed it.
+    pub(super) fn note_message(&mut self, channel: ChannelId, message: MessageId) -> Vec<UserId> {
+        if let Some(private) = self.private.get_mut(&channel) {
+            private.last_message_id = private.last_message_id.max(Some(message));
+            return std::mem::take(&mut private.closed_by).into_iter().collect();
+        }
+        if let Some(Home::Guild(guild)) = self.home(channel)
+            && let Some(channel) = self
+                .guilds
+                .get_mut(&guild)
+                .and_then(|it| it.channels.get_mut(&channel))
+        {
+            channel.last_message_id = channel.last_message_id.max(Some(message));
+        }
+        Vec::new()
     }
 
     pub(super) fn insert_guild(&mut self, guild: Guild) {

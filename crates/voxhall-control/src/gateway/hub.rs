@@ -52,6 +52,11 @@ impl Profile {
         self.shard.is_none_or(|[number, _]| number == 0)
     }
 
+    /// Whether this session may read a message that is for `privy` in any case.
+    fn reads(&self, privy: &[UserId]) -> bool {
+        !self.bot || self.intents.contains(Intents::MESSAGE_CONTENT) || privy.contains(&self.user)
+    }
+
     fn takes(&self, subscription: Subscription) -> bool {
         match subscription {
             Subscription::Everyone => true,
@@ -349,6 +354,14 @@ impl Hub {
                 holding.filter(may).cloned().collect()
             }
             Audience::Viewers(channel) => viewers(*channel).cloned().collect(),
+            Audience::Readers(channel, privy) => {
+                let reads = |cell: &&Arc<SessionCell>| cell.profile.reads(privy);
+                viewers(*channel).filter(reads).cloned().collect()
+            }
+            Audience::Onlookers(channel, privy) => {
+                let looks_on = |cell: &&Arc<SessionCell>| !cell.profile.reads(privy);
+                viewers(*channel).filter(looks_on).cloned().collect()
+            }
             Audience::ViewersAnd(channel, user) => {
                 let others = viewers(*channel).filter(|cell| cell.profile.user != *user);
                 own(*channel, *user).chain(others).cloned().collect()

@@ -143,7 +143,7 @@ impl Greeting<'_> {
     }
 
     fn private_channels(&self) -> Vec<model::Channel> {
-        let channels = self.world.private_of(self.account.id);
+        let channels = self.world.open_private_of(self.account.id);
         let rendered = channels.map(|channel| render::private_channel(self.world, channel, self.account.id));
         let both = rendered.map(|channel| {
             let ids = channel.recipients.iter().flatten().map(|user| user.id).collect();

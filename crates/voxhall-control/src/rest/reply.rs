@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use voxhall_edge::Peer;
 use voxhall_protocol::rest::{ApiError, ApiErrorCode};
 
+use super::multipart;
 use crate::Error;
 
 /// What an endpoint gives: an answer or a failure.
@@ -95,6 +96,12 @@ impl Failure {
     /// A version of the API that is not served.
     fn unknown_version() -> Self {
         Self::bad_request(ApiErrorCode::InvalidApiVersion)
+    }
+
+    /// The same, with the time after which the request may come again.
+    pub(crate) fn retry_after(mut self, wait: Duration) -> Self {
+        self.error.extra.insert("retry_after", wait.as_secs_f64());
+        self
     }
 
     /// No such address.
@@ -227,8 +234,8 @@ pub(super) async fn log_refusal(request: Request, next: Next) -> Response {
     response
 }
 
-/// The JSON body of a request; an empty one stands for `{}`. The content type is not looked at: some clients send
-/// none.
+/// The JSON body of a request; an empty one stands for `{}`. The content type matters for forms alone: some clients
+/// send none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Body<T>(pub(crate) T);
 
@@ -236,6 +243,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = Failure;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
+        let boundary = multipart::boundary(request.headers());
         let bytes = Bytes::from_request(request, state).await.map_err(|rejection| {
             let status = rejection.status();
             Failure::with_message(
@@ -244,7 +252,10 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
                 format!("{}: the body cannot be read", status.as_u16()),
             )
         })?;
-        parse(&bytes).map(Body)
+        match boundary {
+            Some(boundary) => parse(multipart::payload(&bytes, &boundary)?).map(Body),
+            None => parse(&bytes).map(Body),
+        }
     }
 }
 

@@ -296,10 +296,25 @@ impl Server {
         token: &str,
         body: &str,
     ) -> (u16, HeaderMap, Value) {
+        self.exchange_as(method, path, token, None, body).await
+    }
+
+    /// The same with a content type.
+    pub async fn exchange_as(
+        &self,
+        method: &str,
+        path: &str,
+        token: &str,
+        kind: Option<&str>,
+        body: &str,
+    ) -> (u16, HeaderMap, Value) {
         let mut request = Request::builder()
             .method(method)
             .uri(path)
             .header(header::HOST, "voice.example:8443");
+        if let Some(kind) = kind {
+            request = request.header(header::CONTENT_TYPE, kind);
+        }
         if !token.is_empty() {
             request = request.header(header::AUTHORIZATION, token);
         }

@@ -16,6 +16,8 @@ mod invites;
 mod log_in;
 mod lost_node;
 mod member_lists;
+mod message_content;
+mod messages;
 mod moderation;
 mod openapi;
 mod operator;

@@ -6,6 +6,10 @@ use super::DecodeError;
 use super::envelope::json;
 use super::guild_payload::{GuildBan, GuildRole, GuildRoleDelete};
 use super::member_list::MemberListUpdate;
+use super::interaction_payload::{
+    AutocompleteResponse, InteractionCreate, InteractionModal, InteractionOutcome,
+};
+use super::message_payload::{MessageDelete, MessageDeleteBulk, TypingStart};
 use super::payload::{
     CallCreate, CallDelete, CallUpdate, ChannelNote, ChannelNotes, ChannelRecipient, GuildMember,
     GuildMemberRemove, GuildMembersChunk, MessageAck, RateLimited, ReadySupplemental, SoundboardSounds,
@@ -152,6 +156,22 @@ events! {
     MessageCreate(Box<Message>) = "MESSAGE_CREATE";
     /// A changed message.
     MessageUpdate(Box<PartialMessage>) = "MESSAGE_UPDATE";
+    /// A message is gone.
+    MessageDelete(MessageDelete) = "MESSAGE_DELETE";
+    /// Several messages are gone.
+    MessageDeleteBulk(MessageDeleteBulk) = "MESSAGE_DELETE_BULK";
+    /// Somebody is writing.
+    TypingStart(Box<TypingStart>) = "TYPING_START";
+    /// Somebody used a command, a button, a menu or a form: to the application, whole; to that account, that it begins.
+    InteractionCreate(Box<InteractionCreate>) = "INTERACTION_CREATE";
+    /// The application has answered.
+    InteractionSuccess(InteractionOutcome) = "INTERACTION_SUCCESS";
+    /// The application has not answered in time.
+    InteractionFailure(InteractionOutcome) = "INTERACTION_FAILURE";
+    /// The application answers with a form.
+    InteractionModalCreate(InteractionModal) = "INTERACTION_MODAL_CREATE";
+    /// The application offers values for an option.
+    AutocompleteResponse(AutocompleteResponse) = "APPLICATION_COMMAND_AUTOCOMPLETE_RESPONSE";
     /// A read marker of the own account.
     MessageAck(MessageAck) = "MESSAGE_ACK";
     /// A call has begun.

@@ -10,6 +10,8 @@ mod event;
 mod flags;
 mod guild_payload;
 mod member_list;
+mod interaction_payload;
+mod message_payload;
 mod opcode;
 mod payload;
 mod presence;
@@ -29,6 +31,10 @@ pub use event::{EncodedEvent, Event};
 pub use flags::{Capabilities, Intents};
 pub use guild_payload::{GuildBan, GuildRole, GuildRoleDelete};
 pub use member_list::{ListedMember, MemberListGroup, MemberListItem, MemberListOp, MemberListUpdate};
+pub use interaction_payload::{
+    AutocompleteResponse, InteractionCreate, InteractionModal, InteractionOutcome,
+};
+pub use message_payload::{MessageDelete, MessageDeleteBulk, TypingStart};
 pub use opcode::{GatewayOpcode, Need};
 pub use payload::{
     CallCreate, CallDelete, CallUpdate, ChannelNote, ChannelNotes, ChannelRecipient, GuildMember,

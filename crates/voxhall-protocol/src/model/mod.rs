@@ -4,7 +4,9 @@
 //! objects that lack some. Constructors give a complete object to start from.
 
 mod channel;
+mod command;
 mod guild;
+mod interaction;
 mod message;
 mod permissions;
 mod ready;
@@ -14,8 +16,12 @@ mod user;
 mod voice;
 
 pub use channel::{Channel, ChannelKind, OverwriteKind, PermissionOverwrite};
+pub use command::{
+    ApplicationCommand, CommandChoice, CommandKind, CommandOption, CommandOptionKind, InteractionContext,
+};
 pub use guild::{Guild, GuildProfile, ReadyGuild, Role, RoleColors, UnavailableGuild};
-pub use message::{CallInfo, Message, MessageKind, PartialMessage};
+pub use interaction::{CommandData, CommandDataOption, Interaction, InteractionKind, Resolved};
+pub use message::{CallInfo, Message, MessageFlags, MessageKind, MessageReference, PartialMessage};
 pub use permissions::Permissions;
 pub use ready::{PartialApplication, ReadyPayload};
 pub use stage::{CreateStageInstance, PatchStageInstance, StageInstance, StagePrivacy};
