@@ -35,6 +35,7 @@ mod operation;
 mod overwrites;
 mod own_account;
 mod private_calls;
+mod private_channels;
 mod rates;
 mod reason;
 mod reply;
@@ -83,6 +84,7 @@ fn api() -> Routes {
         .merge(messages::api())
         .merge(effects::api())
         .merge(private_calls::api())
+        .merge(private_channels::api())
 }
 
 /// What stands at addresses of its own.

@@ -12,6 +12,7 @@ use voxhall_protocol::rest::{AckMessage, ApiErrorCode, ChannelDraft, VoiceStatus
 use super::authority::Authority;
 use super::caller::Caller;
 use super::channel_draft;
+use super::private_channels;
 use super::reason::Reason;
 use super::reply::{Answer, Body, Done, Failure, Json, Named};
 use super::route::{Routes, get, post, put};
@@ -29,8 +30,8 @@ pub(super) fn api() -> Routes {
         .route(
             "/channels/{channel}",
             get(channel, "Gives a channel")
-                .patch(edit, "Edits a channel of a guild")
-                .delete(remove, "Deletes a channel of a guild"),
+                .patch(edit, "Edits a channel of a guild, or names a group")
+                .delete(remove, "Deletes a channel of a guild, or closes a private one"),
         )
         .route(
             "/channels/{channel}/voice-status",
@@ -90,6 +91,9 @@ async fn edit(
     Named(id): Named<ChannelId>,
     Body(draft): Body<ChannelDraft>,
 ) -> Answer<Json<model::Channel>> {
+    if private_channels::find(&core, &caller, id)?.is_some() {
+        return private_channels::rename(&core, &caller, id, draft.name).await;
+    }
     let guild = guild_of(&core, &caller, id)?;
     core.change_guild(guild, &reason.of(&caller), |world| -> Answer<_> {
         let authority = Authority::in_guild(world, &caller, guild)?;
@@ -119,6 +123,9 @@ async fn remove(
     reason: Reason,
     Named(id): Named<ChannelId>,
 ) -> Answer<Json<model::Channel>> {
+    if let Some(private) = private_channels::find(&core, &caller, id)? {
+        return private_channels::close(&core, &caller, private).await.map(Json);
+    }
     let guild = guild_of(&core, &caller, id)?;
     let mut removed = None;
     core.change_guild(guild, &reason.of(&caller), |world| -> Answer<_> {

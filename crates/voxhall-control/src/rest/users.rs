@@ -5,21 +5,18 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use voxhall_protocol::Extra;
-use voxhall_protocol::gateway::Event;
 use voxhall_protocol::ids::{ApplicationId, UserId};
-use voxhall_protocol::model::{Channel, User};
+use voxhall_protocol::model::{Channel, ChannelKind, User};
 use voxhall_protocol::rest::{ApiErrorCode, Application, CreateDm};
 
 use super::caller::Caller;
 use super::reply::{Answer, Body, Failure, Json, Named};
 use super::route::{Routes, get};
-use crate::calls::reaction::{Audience, Dispatch};
 use crate::control::Core;
-use crate::gateway::outgoing::{Outgoing, Subscription};
 use crate::render;
 
 /// The most people in a group, the one who makes it included.
-const LARGEST_GROUP: usize = 10;
+pub(super) const LARGEST_GROUP: usize = 10;
 
 pub(super) fn api() -> Routes {
     Routes::new("users")
@@ -67,7 +64,7 @@ async fn application(Caller(account): Caller) -> Json<Application> {
 
 async fn private_channels(State(core): State<Arc<Core>>, caller: Caller) -> Json<Vec<Channel>> {
     let world = core.directory.read();
-    let channels = world.private_of(caller.id());
+    let channels = world.open_private_of(caller.id());
     Json(
         channels
             .map(|channel| render::private_channel(&world, channel, caller.id()))
@@ -88,6 +85,9 @@ async fn open_private_channel(
             "name between one and nine others",
         ));
     }
+    if caller.0.bot && people.len() > 2 {
+        return Err(Failure::forbidden(ApiErrorCode::BotsNotAllowed));
+    }
     let existing = {
         let world = core.directory.read();
         if people.iter().any(|user| world.user(*user).is_none()) {
@@ -101,10 +101,22 @@ async fn open_private_channel(
         shared.filter(|_| people.len() == 2)
     };
     let channel = match existing {
-        Some(channel) => channel,
+        Some(mut channel) => {
+            if channel.closed_by.remove(&caller.id()) {
+                core.directory.put_private_channel(channel.clone()).await?;
+                core.tell_private_channel(&core.directory.read(), channel.id, caller.id());
+            }
+            channel
+        }
         None => {
-            let made = core.directory.create_private_channel(None, people).await?;
-            tell_created(&core, &made);
+            let mut made = core.directory.create_private_channel(None, people).await?;
+            if made.kind == ChannelKind::Group {
+                made.owner_id = Some(caller.id());
+                core.directory.put_private_channel(made.clone()).await?;
+            }
+            for user in &made.recipients {
+                core.tell_private_channel(&core.directory.read(), made.id, *user);
+            }
             made
         }
     };
@@ -113,15 +125,4 @@ async fn open_private_channel(
         &channel,
         caller.id(),
     )))
-}
-
-/// Each sees the channel without itself among the recipients.
-fn tell_created(core: &Core, channel: &crate::directory::PrivateChannel) {
-    let world = core.directory.read();
-    for user in &channel.recipients {
-        let seen = render::private_channel(&world, channel, *user);
-        let event = Outgoing::new(&Event::ChannelCreate(Box::new(seen)), Subscription::Users);
-        core.hub
-            .deliver(&world, Dispatch::now(Audience::User(*user), event));
-    }
 }

@@ -22,6 +22,7 @@ mod moderation;
 mod openapi;
 mod operator;
 mod presence;
+mod private_channels;
 mod rate_limits;
 mod refusals;
 mod rest_limits;

@@ -5,10 +5,10 @@ use serde_json::Value;
 use super::DecodeError;
 use super::envelope::json;
 use super::guild_payload::{GuildBan, GuildRole, GuildRoleDelete};
-use super::member_list::MemberListUpdate;
 use super::interaction_payload::{
     AutocompleteResponse, InteractionCreate, InteractionModal, InteractionOutcome,
 };
+use super::member_list::MemberListUpdate;
 use super::message_payload::{MessageDelete, MessageDeleteBulk, TypingStart};
 use super::payload::{
     CallCreate, CallDelete, CallUpdate, ChannelNote, ChannelNotes, ChannelRecipient, GuildMember,

@@ -9,8 +9,8 @@ mod envelope;
 mod event;
 mod flags;
 mod guild_payload;
-mod member_list;
 mod interaction_payload;
+mod member_list;
 mod message_payload;
 mod opcode;
 mod payload;
@@ -30,10 +30,10 @@ pub use envelope::{DecodeError, MAX_CLIENT_MESSAGE};
 pub use event::{EncodedEvent, Event};
 pub use flags::{Capabilities, Intents};
 pub use guild_payload::{GuildBan, GuildRole, GuildRoleDelete};
-pub use member_list::{ListedMember, MemberListGroup, MemberListItem, MemberListOp, MemberListUpdate};
 pub use interaction_payload::{
     AutocompleteResponse, InteractionCreate, InteractionModal, InteractionOutcome,
 };
+pub use member_list::{ListedMember, MemberListGroup, MemberListItem, MemberListOp, MemberListUpdate};
 pub use message_payload::{MessageDelete, MessageDeleteBulk, TypingStart};
 pub use opcode::{GatewayOpcode, Need};
 pub use payload::{
