@@ -60,7 +60,7 @@ type Connection = sqlx::AnyConnection;
 type Row = sqlx::any::AnyRow;
 
 /// The tables, in the order in which they came to be.
-const MIGRATIONS: [(i64, &str, &str); 4] = [
+const MIGRATIONS: [(i64, &str, &str); 5] = [
     (1, "directory", include_str!("../migrations/0001_directory.sql")),
     (3, "accounts", include_str!("../migrations/0003_accounts.sql")),
     (
