@@ -6,6 +6,7 @@ mod scalar;
 #[cfg(feature = "schema")]
 mod schema;
 
+pub mod capture;
 pub mod discovery;
 pub mod extra;
 pub mod gateway;
