@@ -5,6 +5,7 @@ mod call;
 mod channel;
 mod doctor;
 mod guild;
+mod inspect;
 mod invite;
 mod join;
 mod listen;
@@ -54,6 +55,7 @@ enum Command {
     Openapi(openapi::Args),
     Invite(invite::Args),
     Doctor(doctor::Args),
+    Inspect(inspect::Args),
     Bench(bench::Args),
 }
 
@@ -95,6 +97,7 @@ impl Command {
             Self::Invite(args) => args.run().await,
             Self::Bench(args) => args.run().await,
             Self::Doctor(args) => args.run().await,
+            Self::Inspect(args) => args.run().await,
         }
     }
 }

@@ -80,7 +80,20 @@ impl Dialer {
         token: Option<&Token>,
         body: Option<&Value>,
     ) -> Result<Answer> {
-        let exchange = self.exchange(method, address, token, body);
+        let authorization = token.map(|token| format!("Bearer {}", token.expose()));
+        self.request_as(method, address, authorization.as_deref(), body)
+            .await
+    }
+
+    /// The same with another kind of authorization.
+    pub async fn request_as(
+        &self,
+        method: Method,
+        address: &Address,
+        authorization: Option<&str>,
+        body: Option<&Value>,
+    ) -> Result<Answer> {
+        let exchange = self.exchange(method, address, authorization, body);
         match tokio::time::timeout(PATIENCE, exchange).await {
             Ok(answer) => answer.with_context(|| format!("no answer from {address}")),
             Err(_) => Err(anyhow!(
@@ -94,15 +107,15 @@ impl Dialer {
         &self,
         method: Method,
         address: &Address,
-        token: Option<&Token>,
+        authorization: Option<&str>,
         body: Option<&Value>,
     ) -> Result<Answer> {
         let mut request = Request::builder()
             .method(method)
             .uri(address.path())
             .header(HOST, address.authority());
-        if let Some(token) = token {
-            request = request.header(AUTHORIZATION, format!("Bearer {}", token.expose()));
+        if let Some(authorization) = authorization {
+            request = request.header(AUTHORIZATION, authorization);
         }
         if body.is_some() {
             request = request.header(CONTENT_TYPE, "application/json");

@@ -5,6 +5,7 @@ mod bench;
 mod cli;
 mod demo;
 mod http;
+mod inspect;
 mod log;
 mod output;
 mod progress;
