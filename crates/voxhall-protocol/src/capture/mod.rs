@@ -18,6 +18,7 @@ use serde_json::Value;
 
 pub use note::{Note, Wire};
 
+use crate::voice::{Direction, VoiceOpcode};
 use prose::Prose;
 
 /// Who sent a message.
@@ -191,6 +192,15 @@ impl Reader {
             self.notes.voice_version = Some(version);
         }
         self.prose.read(line);
+        // A payload short enough to stand in the sentence.
+        let inline = line
+            .split_once(" with `{")
+            .and_then(|(_, rest)| rest.split_once('`'));
+        let json = inline.and_then(|(object, _)| serde_json::from_str(&format!("{{{object}")).ok());
+        if let Some(json) = json {
+            let payload = self.bare(json, self.line + 1);
+            self.notes.entries.push(Entry::Payload(payload));
+        }
     }
 
     /// The object that stands `start` bytes into `rest`.
@@ -228,14 +238,29 @@ impl Reader {
         if let Some(version) = data.get("v").and_then(Value::as_u64) {
             self.notes.voice_version.get_or_insert(version);
         }
+        let (op, wire) = (
+            enveloped.or(said.op),
+            if said.main { Wire::Main } else { Wire::Voice },
+        );
+        // Most opcodes go one way only, which is surer than any sentence.
+        let one_way = op.filter(|_| wire == Wire::Voice).and_then(voice_side);
         Payload {
             line,
-            wire: if said.main { Wire::Main } else { Wire::Voice },
-            side: self.side.or(said.side),
-            op: enveloped.or(said.op),
+            wire,
+            side: one_way.or(self.side).or(said.side),
+            op,
             event: said.event,
             data,
         }
+    }
+}
+
+/// Who sends a voice opcode, if only one side does.
+fn voice_side(op: u64) -> Option<Side> {
+    match VoiceOpcode::from_number(op)?.direction() {
+        Direction::ToServer => Some(Side::Client),
+        Direction::ToClient => Some(Side::Server),
+        Direction::Both => None,
     }
 }
 
@@ -279,6 +304,7 @@ GET /?v=6 HTTP/1.1
 {\"op\":8,\"d\":{\"v\":6,\"heartbeat_interval\":13750}}
 ```
 ## in prose
+5. The client then responds with opcode 16 with `{}` in the data field.
 6. The server responds with opcode 16 which appears to list versions:
 {
   \"voice\": \"0.8.23\"
@@ -321,8 +347,9 @@ GET /?v=6 HTTP/1.1
                 None,
                 json!({"v": 6, "heartbeat_interval": 13750}),
             ),
+            payload(17, Wire::Voice, Side::Client, 16, None, json!({})),
             payload(
-                18,
+                19,
                 Wire::Voice,
                 Side::Server,
                 16,

@@ -67,7 +67,7 @@ impl Actor {
     }
 
     /// Sends a message.
-    pub async fn send(&mut self, op: u64, data: &Value) -> Result<()> {
+    pub async fn send(&mut self, op: impl Into<u64>, data: &Value) -> Result<()> {
         self.socket.send(op, data).await
     }
 

@@ -8,6 +8,6 @@ mod private;
 mod socket;
 mod voice;
 
-pub use check::{Check, Outcome};
-pub use log::{WireLine, print_log, print_notes};
+pub use check::Check;
+pub use log::{print_log, print_notes};
 pub use private::PrivateServer;

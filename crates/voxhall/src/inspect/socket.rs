@@ -35,7 +35,8 @@ impl JsonSocket {
     }
 
     /// Sends a message.
-    pub async fn send(&mut self, op: u64, data: &Value) -> Result<()> {
+    pub async fn send(&mut self, op: impl Into<u64>, data: &Value) -> Result<()> {
+        let op: u64 = op.into();
         let message = json!({"op": op, "d": data}).to_string();
         Ok(self.socket.send(Message::text(message)).await?)
     }
@@ -51,7 +52,7 @@ impl JsonSocket {
             loop {
                 let message = self.receive().await?;
                 if wanted(&message) {
-                    return Ok(message);
+                    return anyhow::Ok(message);
                 }
                 self.waiting.push_back(message);
             }

@@ -70,7 +70,7 @@ impl VoiceSession {
     }
 
     /// Sends a captured message; where it says who is there, with what this server knows.
-    pub async fn send(&mut self, op: u64, captured: &Value) -> Result<()> {
+    pub async fn send(&mut self, op: impl Into<u64>, captured: &Value) -> Result<()> {
         let mut data = captured.clone();
         if let (Some(fields), Some(identity)) = (data.as_object_mut(), self.identity.as_object()) {
             for (name, value) in identity {
@@ -83,7 +83,8 @@ impl VoiceSession {
     }
 
     /// The next message with this opcode.
-    pub async fn message(&mut self, op: u64, name: &str) -> Result<Value> {
+    pub async fn message(&mut self, op: impl Into<u64>, name: &str) -> Result<Value> {
+        let op: u64 = op.into();
         let message = self.socket.find(name, |message| message["op"] == op).await;
         Ok(message.with_context(|| format!("no {name}"))?["d"].clone())
     }
