@@ -11,6 +11,7 @@ use axum::response::Response;
 use futures_util::SinkExt;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
+use voxhall_protocol::capture::LOG_TARGET;
 use voxhall_protocol::voice::{MAX_CLIENT_FRAME, VoiceCloseCode, WireFrame};
 
 use crate::core::TicketKey;
@@ -54,7 +55,7 @@ async fn serve(
 ) {
     let mut open = shared.open(version.as_deref(), queue);
     drop((version, shared));
-    let end = exchange(&mut socket, &mut open).await;
+    let end = exchange(&mut socket, &mut open, address).await;
     open.closed(matches!(end, End::Goodbye));
     // Boxed, because a socket spends its life in `exchange` and should not carry the size of its end around.
     Box::pin(finish(socket, end, address)).await;
@@ -76,19 +77,19 @@ enum End {
     Cut,
 }
 
-async fn exchange(socket: &mut WebSocket, open: &mut OpenSocket) -> End {
+async fn exchange(socket: &mut WebSocket, open: &mut OpenSocket, address: Option<SocketAddr>) -> End {
     loop {
         tokio::select! {
             // What the client is told last must not be overtaken by what it says.
             biased;
             what = open.outgoing.recv() => {
-                if let Some(end) = write(socket, &mut open.outgoing, what).await {
+                if let Some(end) = write(socket, &mut open.outgoing, what, address).await {
                     return end;
                 }
             }
             frame = socket.recv() => match frame {
                 Some(Ok(frame)) => {
-                    if let Some(end) = read(open, frame) {
+                    if let Some(end) = read(open, frame, address) {
                         return end;
                     }
                 }
@@ -99,9 +100,12 @@ async fn exchange(socket: &mut WebSocket, open: &mut OpenSocket) -> End {
     }
 }
 
-fn read(open: &OpenSocket, frame: Message) -> Option<End> {
+fn read(open: &OpenSocket, frame: Message, address: Option<SocketAddr>) -> Option<End> {
     match frame {
-        Message::Text(text) => open.text(text.as_str()),
+        Message::Text(text) => {
+            note("client", address, text.as_str());
+            open.text(text.as_str());
+        }
         Message::Binary(bytes) => open.binary(&bytes),
         Message::Close(frame) => {
             let code = frame.map(|frame| VoiceCloseCode::from(frame.code));
@@ -119,6 +123,7 @@ async fn write(
     socket: &mut WebSocket,
     outgoing: &mut mpsc::Receiver<ToSocket>,
     first: Option<ToSocket>,
+    address: Option<SocketAddr>,
 ) -> Option<End> {
     let mut what = Some(match first {
         Some(first) => first,
@@ -128,7 +133,12 @@ async fn write(
     let written = timeout(WRITE_TIMEOUT, async {
         while let Some(to_send) = what.take() {
             match to_send {
-                ToSocket::Frame(frame) => socket.feed(message(frame)).await?,
+                ToSocket::Frame(frame) => {
+                    if let WireFrame::Text(text) = &frame {
+                        note("server", address, text);
+                    }
+                    socket.feed(message(frame)).await?;
+                }
                 ToSocket::Close { code, reason, who } => {
                     end = Some(End::Close(code, reason, who));
                     break;
@@ -147,6 +157,12 @@ async fn write(
         Ok(Err(_)) => Some(End::Lost),
         Err(_) => Some(End::TooSlow),
     }
+}
+
+/// For a log of messages, if somebody keeps one.
+fn note(sender: &'static str, address: Option<SocketAddr>, message: &str) {
+    let peer = address.map(tracing::field::display);
+    tracing::trace!(target: LOG_TARGET, gateway = "voice", sender, peer, message);
 }
 
 /// Says why, and waits a moment for the client to agree: a connection that is dropped with unread bytes in it is reset,

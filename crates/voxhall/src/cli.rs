@@ -67,7 +67,11 @@ impl Cli {
             // The others speak for themselves.
             _ => "error",
         };
-        log::start(self.log.as_deref().unwrap_or(default_level))?;
+        let messages = match &self.command {
+            Command::Serve(serve) => serve.wire_log(),
+            _ => None,
+        };
+        log::start(self.log.as_deref().unwrap_or(default_level), messages)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()

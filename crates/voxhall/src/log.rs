@@ -3,37 +3,46 @@
 //! Many lines tell of what a peer did wrong, so a peer could fill a disk with them. Each line of the source therefore
 //! may write only so often; what is left out is counted and told.
 
+mod messages;
+
 use std::collections::HashMap;
 use std::io::{IsTerminal as _, stderr};
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use tracing::{Event, Level, Subscriber, callsite};
-use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
+use tracing::{Event, Level, Metadata, Subscriber, callsite};
+use tracing_subscriber::filter::{FilterExt as _, Targets};
+use tracing_subscriber::layer::{Context, Filter, Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
-use tracing_subscriber::{EnvFilter, fmt};
+use tracing_subscriber::{EnvFilter, fmt, registry};
+use voxhall_protocol::capture::LOG_TARGET;
+
+use messages::MessageLog;
 
 /// Lines that one place in the source may write within [`WINDOW`].
 const LINES: u64 = 50;
 /// The time over which [`LINES`] are counted.
 const WINDOW: Duration = Duration::from_secs(10);
 
-/// Begins to write the log to standard error: what passes `filter`, flooding excepted.
+/// Begins to write the log to standard error: what passes `filter`, flooding excepted; and, if asked for, a log of all
+/// messages of both gateways to a file.
 ///
 /// # Errors
-/// If `filter` cannot be read.
-pub fn start(filter: &str) -> Result<()> {
-    let filter = EnvFilter::try_new(filter).with_context(|| {
+/// If `filter` cannot be read, or the file not be written.
+pub fn start(filter: &str, messages: Option<&Path>) -> Result<()> {
+    // Messages hold secrets; only the log made for them takes these out.
+    let filter = EnvFilter::try_new(format!("{filter},{LOG_TARGET}=off")).with_context(|| {
         format!("{filter:?} is no log filter; give one like info or warn,voxhall_node=debug")
     })?;
-    fmt()
-        .with_env_filter(filter)
+    let text = fmt::layer()
         .with_writer(stderr)
         .with_ansi(stderr().is_terminal())
-        .finish()
-        .with(FloodGate::default())
-        .init();
+        .with_filter(filter.and(FloodGate::default()));
+    let messages = messages.map(MessageLog::create).transpose()?;
+    let messages = messages.map(|log| log.with_filter(Targets::new().with_target(LOG_TARGET, Level::TRACE)));
+    registry().with(text).with(messages).init();
     Ok(())
 }
 
@@ -43,8 +52,12 @@ struct FloodGate {
     places: Mutex<HashMap<callsite::Identifier, Share>>,
 }
 
-impl<S: Subscriber> Layer<S> for FloodGate {
-    fn event_enabled(&self, event: &Event<'_>, _: Context<'_, S>) -> bool {
+impl<S: Subscriber> Filter<S> for FloodGate {
+    fn enabled(&self, _: &Metadata<'_>, _: &Context<'_, S>) -> bool {
+        true
+    }
+
+    fn event_enabled(&self, event: &Event<'_>, _: &Context<'_, S>) -> bool {
         let place = event.metadata();
         if *place.level() > Level::INFO {
             return true;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 use voxhall_protocol::Extra;
+use voxhall_protocol::capture::LOG_TARGET;
 use voxhall_protocol::gateway::{Event, GatewayCloseCode, ServerMessage};
 
 use super::compression::{Encoder, Frame};
@@ -85,7 +86,10 @@ impl Driver {
             }
             tokio::select! {
                 received = socket.receive() => match received {
-                    Some(Received::Frame(frame)) => self.connection.handle_frame(clock::now(), &frame),
+                    Some(Received::Frame(frame)) => {
+                        self.note("client", || String::from_utf8_lossy(&frame).into_owned());
+                        self.connection.handle_frame(clock::now(), &frame);
+                    }
                     Some(Received::Unreadable(why)) => self.connection.fail(GatewayCloseCode::DecodeFailed, &why),
                     Some(Received::Closed(code)) => return end_by_client(code),
                     None => return End::Resumable,
@@ -105,6 +109,7 @@ impl Driver {
                     Output::Close(code) => return self.flush(socket).await.map(|()| Some(code)),
                     Output::Send(ServerMessage::HeartbeatAck) if self.withholds_acks() => {}
                     Output::Send(message) => {
+                        self.note("server", || message.encode());
                         let frame = self.encoder.message(message.encode());
                         self.send(socket, frame).await?;
                     }
@@ -184,6 +189,7 @@ impl Driver {
             };
             match next {
                 Some(Ok(Some((seq, event)))) => {
+                    self.note("server", || event.event().with_seq(seq));
                     let frame = self.encoder.dispatch(seq, &event).map_err(|error| {
                         tracing::error!(%error, "a message cannot be compressed");
                         Dead
@@ -201,6 +207,12 @@ impl Driver {
                 }
             }
         }
+    }
+
+    /// For a log of messages, if somebody keeps one.
+    fn note(&self, sender: &'static str, message: impl FnOnce() -> String) {
+        let peer = self.address.map(tracing::field::display);
+        tracing::trace!(target: LOG_TARGET, gateway = "main", sender, peer, message = message());
     }
 
     /// Gives the socket a frame, which goes out with those before and behind it, or at the next [`Self::flush`].

@@ -21,6 +21,10 @@ pub use note::{Note, Wire};
 use crate::voice::{Direction, VoiceOpcode};
 use prose::Prose;
 
+/// The target of log events that carry one message each, in the fields `gateway` (`main` or `voice`), `sender` (`client`
+/// or `server`), `peer` and `message`. They hold secrets: whoever writes them down must take those out.
+pub const LOG_TARGET: &str = "voxhall::wire";
+
 /// Who sent a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
@@ -112,6 +116,12 @@ impl Notes {
             rest = &rest[length..];
         }
         Ok(reader.notes)
+    }
+
+    /// Leaves out the payloads of the other gateway.
+    pub fn keep(&mut self, wire: Wire) {
+        self.entries
+            .retain(|entry| !matches!(entry, Entry::Payload(payload) if payload.wire != wire));
     }
 
     /// The payloads, in order.

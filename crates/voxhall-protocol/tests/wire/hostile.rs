@@ -131,7 +131,7 @@ static CAPTURED: LazyLock<Vec<String>> = LazyLock::new(|| {
         .flat_map(|notes| capture::payloads(notes))
         .map(|captured| match captured.json.get("op") {
             Some(_) => captured.json.to_string(),
-            None => json!({"op": captured.header.map_or(12, |(op, _)| op), "d": captured.json}).to_string(),
+            None => json!({"op": captured.header.map(|(op, _)| op), "d": captured.json}).to_string(),
         })
         .collect()
 });

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
+use clap::ValueEnum;
 use voxhall_client::Trust;
-use voxhall_protocol::capture::Notes;
+use voxhall_protocol::capture::{Notes, Wire};
 
 use crate::http::Dialer;
 use crate::inspect::{Check, PrivateServer, print_log, print_notes};
@@ -35,9 +36,22 @@ pub struct Args {
     #[arg(long, value_name = "DIR", requires = "check")]
     state: Option<PathBuf>,
 
+    /// Check the exchanges of one gateway only
+    #[arg(long, value_name = "WHICH", requires = "check")]
+    gateway: Option<Gateway>,
+
     /// Go on printing as the log grows
     #[arg(long)]
     follow: bool,
+}
+
+/// A gateway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Gateway {
+    /// The main Gateway.
+    Main,
+    /// The voice gateway.
+    Voice,
 }
 
 impl Args {
@@ -53,7 +67,12 @@ impl Args {
     }
 
     async fn check(&self) -> Result<()> {
-        let notes = read_notes(&self.file)?;
+        let mut notes = read_notes(&self.file)?;
+        match self.gateway {
+            Some(Gateway::Main) => notes.keep(Wire::Main),
+            Some(Gateway::Voice) => notes.keep(Wire::Voice),
+            None => {}
+        }
         if notes.payloads().next().is_none() {
             bail!("{} holds no payload that could be replayed", self.file.display());
         }

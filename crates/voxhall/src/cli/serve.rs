@@ -1,7 +1,7 @@
 //! `voxhall serve`: the server.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Result, bail};
@@ -75,6 +75,10 @@ pub struct Args {
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600))]
     ring_time: u64,
 
+    /// Write every message of both gateways to this file, secrets taken out; `voxhall inspect` reads it
+    #[arg(long, value_name = "FILE")]
+    wire_log: Option<PathBuf>,
+
     /// The host name clients are told for main Gateway and REST
     #[arg(long, value_name = "NAME")]
     public_host: Option<String>,
@@ -147,6 +151,11 @@ impl From<SignUp> for SignUpPolicy {
 }
 
 impl Args {
+    /// Where every message is to be written down.
+    pub fn wire_log(&self) -> Option<&Path> {
+        self.wire_log.as_deref()
+    }
+
     /// Serves until the process is asked to stop.
     pub async fn run(self) -> Result<()> {
         let mut signals = StopSignals::listen()?;

@@ -19,9 +19,6 @@ pub struct WireLine {
     pub sender: String,
     /// Which connection, told apart by the client's address.
     pub peer: String,
-    /// The voice gateway's version.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub version: Option<u8>,
     /// The message.
     pub message: Value,
 }
@@ -44,7 +41,7 @@ pub fn print_log(line: &str, out: &mut impl Write) -> Result<()> {
         } else {
             Side::Server
         },
-        version: version(line.version),
+        version: VoiceVersion::LATEST,
         message: line.message,
     };
     writeln!(out, "# {} {}\n{note}", line.at_ms, line.peer)?;
@@ -56,7 +53,10 @@ pub fn print_log(line: &str, out: &mut impl Write) -> Result<()> {
 /// # Errors
 /// If the output is closed.
 pub fn print_notes(notes: &Notes, out: &mut impl Write) -> Result<()> {
-    let voice_version = version(notes.voice_version.and_then(|it| u8::try_from(it).ok()));
+    let named = notes.voice_version.and_then(|it| u8::try_from(it).ok());
+    let voice_version = named
+        .and_then(|it| VoiceVersion::new(it).ok())
+        .unwrap_or(VoiceVersion::LATEST);
     for entry in &notes.entries {
         match entry {
             Entry::Heading { level, text, .. } => writeln!(out, "{} {text}", "#".repeat(*level))?,
@@ -89,10 +89,4 @@ fn note(payload: &Payload, version: VoiceVersion) -> Option<Note> {
         version,
         message,
     })
-}
-
-fn version(number: Option<u8>) -> VoiceVersion {
-    number
-        .and_then(|it| VoiceVersion::new(it).ok())
-        .unwrap_or(VoiceVersion::LATEST)
 }

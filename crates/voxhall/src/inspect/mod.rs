@@ -9,5 +9,5 @@ mod socket;
 mod voice;
 
 pub use check::Check;
-pub use log::{print_log, print_notes};
+pub use log::{WireLine, print_log, print_notes};
 pub use private::PrivateServer;
