@@ -18,15 +18,6 @@ pub(crate) enum Rung {
     Only(Vec<UserId>),
 }
 
-/// A change that a moderator makes to somebody's voice state.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct VoiceEdit {
-    /// Mutes or lets speak.
-    pub(crate) mute: Option<bool>,
-    /// Deafens or lets hear.
-    pub(crate) deaf: Option<bool>,
-}
-
 /// What may become of somebody in a stage.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum StageStep {
@@ -252,18 +243,6 @@ impl Facts<'_> {
             plan.put(self.view, key, &self.ticket(record, call)?);
         }
         Some(())
-    }
-
-    /// Mutes and deafens.
-    pub(crate) fn edit_voice(self, record: &VoiceRecord, edit: VoiceEdit) -> Option<Plan> {
-        let mut plan = Plan::new();
-        let changed = VoiceRecord {
-            mute: edit.mute.unwrap_or(record.mute),
-            deaf: edit.deaf.unwrap_or(record.deaf),
-            ..record.clone()
-        };
-        self.put_voice(&mut plan, record, &changed)?;
-        Some(plan)
     }
 
     /// What becomes of somebody in a stage, one step after the other.

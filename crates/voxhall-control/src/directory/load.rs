@@ -19,11 +19,13 @@ use crate::Error;
 use crate::permissions::Permissions;
 
 pub(super) async fn world(pool: &Pool) -> Result<World, Error> {
-    let mut world = World::default();
-    world.tokens = Tokens::load(pool).await?;
-    world.credentials = Credentials::load(pool).await?;
-    world.invites = Invites::load(pool).await?;
-    world.stays = Stays::load(pool).await?;
+    let mut world = World {
+        tokens: Tokens::load(pool).await?,
+        credentials: Credentials::load(pool).await?,
+        invites: Invites::load(pool).await?,
+        stays: Stays::load(pool).await?,
+        ..World::default()
+    };
     users(pool, &mut world).await?;
     for guild in guilds(pool).await? {
         world.insert_guild(guild);

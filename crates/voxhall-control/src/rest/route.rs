@@ -49,6 +49,9 @@ endpoints! {
     (A, B, C, D, E, G, H, I)
 }
 
+/// Writes down what a handler takes and gives.
+type Describe = fn(&mut Operation<'_>);
+
 /// One method of one path, as the document needs it.
 #[derive(Debug, Clone)]
 pub(super) struct Route {
@@ -59,13 +62,13 @@ pub(super) struct Route {
     pub(super) tag: &'static str,
     /// One line for people.
     pub(super) summary: &'static str,
-    pub(super) describe: fn(&mut Operation<'_>),
+    pub(super) describe: Describe,
 }
 
 /// The methods of one path; begin with [`get`], [`post`], [`put`], [`patch`] or [`delete`].
 pub(crate) struct Methods {
     handlers: MethodRouter<Arc<Core>>,
-    described: Vec<(Method, &'static str, fn(&mut Operation<'_>))>,
+    described: Vec<(Method, &'static str, Describe)>,
 }
 
 macro_rules! methods {

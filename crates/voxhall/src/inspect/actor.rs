@@ -22,8 +22,6 @@ const ASIDE: [&str; 4] = [
 
 /// A person with a session on the main Gateway.
 pub struct Actor {
-    /// Whose session it is.
-    pub user: UserId,
     socket: JsonSocket,
     token: Token,
     api: String,
@@ -53,7 +51,6 @@ impl Actor {
             .as_str()
             .context("READY names no session")?;
         let mut actor = Self {
-            user,
             session_id: session_id.to_owned(),
             socket,
             token: account.token.clone(),

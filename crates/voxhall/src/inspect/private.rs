@@ -1,6 +1,6 @@
 //! A server of one's own, for as long as it is needed.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -42,11 +42,6 @@ impl PrivateServer {
         let mut server = Self { child, folder };
         let file = server.ready().await?;
         Ok((server, file))
-    }
-
-    /// The state folder.
-    pub fn folder(&self) -> &Path {
-        &self.folder
     }
 
     /// It writes `dev.json` when it is ready.

@@ -145,8 +145,8 @@ fn well_formed(component: &Value, count: &mut usize) -> bool {
         Value::String(id) => (1..=LONGEST_CUSTOM_ID).contains(&id.chars().count()),
         _ => false,
     };
-    let inner = component["components"].as_array().into_iter().flatten();
-    component["type"].is_u64() && named && inner.fold(true, |well, it| well_formed(it, count) && well)
+    let mut inner = component["components"].as_array().into_iter().flatten();
+    component["type"].is_u64() && named && inner.all(|it| well_formed(it, count))
 }
 
 #[cfg(test)]
