@@ -95,7 +95,7 @@ async fn the_gateway_connection_breaks_without_a_close_frame() {
     let (client, ready) = server.person("turbulence").await;
     let seen = client.last;
     fault(&server, "POST", "/gateway/close", json!({}), 204).await;
-    assert!(client.is_broken_off().await);
+    assert!(client.breaks_off().await);
     resume(&server, &ready, seen).await.expect("RESUMED").await;
 }
 

@@ -410,7 +410,7 @@ impl Client {
     }
 
     /// Whether the connection ends without a close frame.
-    pub async fn is_broken_off(mut self) -> bool {
+    pub async fn breaks_off(mut self) -> bool {
         loop {
             let next = tokio::time::timeout(PATIENCE, self.socket.next()).await;
             match next.expect("the connection ends") {
