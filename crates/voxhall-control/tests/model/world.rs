@@ -1,0 +1,638 @@
+//! The real control plane, and the carrying out of actions on it in virtual time.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Request, header};
+use serde_json::{Value, json};
+use tower::ServiceExt as _;
+use voxhall_control::{Control, Directory};
+use voxhall_live::{LinkRecord, LinkState, NodeId, NodeRecord, Record, key};
+use voxhall_protocol::ids::UserId;
+use voxhall_switchboard::{Expect, Switchboard as _};
+
+use crate::actions::{Action, Deed, Device, Flags, Target};
+use crate::board::Board;
+use crate::check::{self, Outcome, Records, broken};
+use crate::client::{Client, Heard};
+use crate::clock::{awake, let_run};
+use crate::furnish::{config, furnish};
+use crate::model::Model;
+use crate::picture::Context;
+use crate::town::{
+    BOTS, GUILDS, Kind, PEOPLE, REGIONS, ROOMS, channel_id, crowd_id, guild_id, is_bot, user_id,
+};
+
+pub const ADMIN_TOKEN: &str = "operator";
+/// An account that nobody uses, so that its rows can be asked for without a trace.
+pub const NOBODY: UserId = UserId(1);
+/// `GUILDS | GUILD_VOICE_STATES`.
+const INTENTS: u64 = 129;
+/// `AUTO_CALL_CONNECT`.
+const ASKS_FOR_CALLS: u64 = 1 << 12;
+/// Milliseconds between actions: op 4 may come ten times in ten seconds.
+const BEAT: u64 = 1103;
+
+/// Private channels of which a session may not know the calls.
+type Unknown = BTreeSet<usize>;
+
+pub struct World {
+    model: Model,
+    board: Arc<Board>,
+    directory: Arc<Directory>,
+    router: Router,
+    tokens: Vec<String>,
+    clients: BTreeMap<Device, Client>,
+    /// What each account may see now, or might before what happened just now.
+    visible: Vec<BTreeSet<usize>>,
+    /// The same of what a session may not know.
+    unknown: BTreeMap<Device, Unknown>,
+    /// Sockets that the server closed, and sessions that it refused.
+    closed: BTreeSet<Device>,
+    refused: BTreeSet<Device>,
+    /// Keeps the tasks of the control plane.
+    _control: Arc<Control>,
+}
+
+pub fn node_name(node: usize) -> String {
+    format!("node-{node}")
+}
+
+impl World {
+    /// Begins with real time, which SQL needs, and stops it.
+    pub async fn start() -> Self {
+        let directory = Arc::new(Directory::in_memory().await.expect("a directory"));
+        let tokens = furnish(&directory).await.expect("a town");
+        let board = Arc::new(Board::default());
+        let control = Control::start(config(), directory.clone(), board.clone())
+            .await
+            .expect("a control plane");
+        tokio::time::pause();
+        let world = Self {
+            model: Model::new(),
+            board,
+            directory,
+            router: control.router(),
+            tokens,
+            clients: BTreeMap::new(),
+            visible: Vec::new(),
+            unknown: BTreeMap::new(),
+            closed: BTreeSet::new(),
+            refused: BTreeSet::new(),
+            _control: control,
+        };
+        for node in 0..REGIONS.len() {
+            world.register(node).await;
+        }
+        world
+    }
+
+    /// Does it, lets everything happen that follows, and checks all there is.
+    pub async fn perform(&mut self, action: Action) -> Outcome {
+        self.remember();
+        self.act(action).await?;
+        for pause in [0, 6, 10] {
+            self.advance(pause).await?;
+        }
+        if action != Action::Overtake {
+            self.board.overtake_no_more();
+        }
+        let seconds = if let Action::Pass(seconds) = action {
+            seconds
+        } else {
+            0
+        };
+        self.let_pass(BEAT + seconds * 1000).await?;
+        self.check().await
+    }
+
+    /// Keeps what may be seen now: events of what happens next may still go by that.
+    fn remember(&mut self) {
+        self.visible = vec![BTreeSet::new(); PEOPLE + BOTS];
+        self.unknown.clear();
+        self.add_sight();
+    }
+
+    fn add_sight(&mut self) {
+        for (who, visible) in self.visible.iter_mut().enumerate() {
+            visible.extend((0..ROOMS.len()).filter(|room| self.model.sees(who, *room)));
+        }
+        let private = (0..ROOMS.len()).filter(|room| ROOMS[*room].guild.is_none());
+        let cut_off: Unknown = private.filter(|_| self.model.nodes.is_empty()).collect();
+        for (device, session) in &self.model.sessions {
+            let unknown = self.unknown.entry(*device).or_default();
+            unknown.extend(cut_off.union(&session.ignorant));
+        }
+    }
+
+    // Time.
+
+    async fn advance(&mut self, milliseconds: u64) -> Outcome {
+        self.model.pass(milliseconds);
+        self.add_sight();
+        tokio::time::advance(Duration::from_millis(milliseconds)).await;
+        self.settle().await
+    }
+
+    /// Lets time pass from one thing that happens by itself to the next, and on until it is clear what has happened.
+    async fn let_pass(&mut self, milliseconds: u64) -> Outcome {
+        let until = self.model.now + milliseconds;
+        while self.model.now < until {
+            let next = self.model.next_event().map_or(until, |next| next + 5);
+            let pace = if self.model.watches() { 5000 } else { u64::MAX };
+            let step = (next.saturating_sub(self.model.now))
+                .clamp(1, until - self.model.now)
+                .min(pace);
+            self.advance(step).await?;
+        }
+        while self.model.is_unclear() {
+            self.advance(997).await?;
+        }
+        Ok(())
+    }
+
+    /// Waits until nothing happens any more without time passing.
+    async fn settle(&mut self) -> Outcome {
+        let mut quiet = false;
+        loop {
+            let_run().await;
+            // SQL is done one statement after the other: when this one is, those before it are.
+            awake(self.directory.revoke_tokens(NOBODY))
+                .await
+                .expect("a directory");
+            let_run().await;
+            let heard = self.hear()?;
+            if quiet && heard == 0 {
+                return Ok(());
+            }
+            quiet = heard == 0;
+        }
+    }
+
+    fn hear(&mut self) -> Result<usize, check::Broken> {
+        let mut count = 0;
+        let nothing = Unknown::new();
+        for (device, client) in &mut self.clients {
+            while let Some(heard) = client.hear() {
+                count += 1;
+                let context = Context {
+                    now: self.model.now,
+                    visible: &self.visible[device.0],
+                    unknown: self.unknown.get(device).unwrap_or(&nothing),
+                };
+                match heard {
+                    Heard::Closed => {
+                        client.die();
+                        self.closed.insert(*device);
+                    }
+                    Heard::Message(message) if message["op"] == 0 => {
+                        client
+                            .picture
+                            .take(&message, &context)
+                            .map_err(|it| check::Broken {
+                                detail: format!("{device:?}: {}", it.detail),
+                                ..it
+                            })?;
+                    }
+                    Heard::Message(message) if message["op"] == 9 => {
+                        self.refused.insert(*device);
+                    }
+                    Heard::Message(_) => {}
+                }
+            }
+        }
+        Ok(count)
+    }
+
+    // Checks.
+
+    async fn check(&mut self) -> Outcome {
+        if let Some(device) = self.closed.iter().next() {
+            return broken("no socket is closed without a reason", format!("{device:?}"));
+        }
+        let entries = self.board.list("").await.expect("a switchboard");
+        let records = Records::read(&entries);
+        check::records(&self.model, &records)?;
+        for (device, session) in self
+            .model
+            .sessions
+            .iter()
+            .filter(|(_, session)| session.detached.is_none())
+        {
+            let picture = &self.clients[device].picture;
+            check::picture(&self.model, &records, *device, session, picture)?;
+        }
+        Ok(())
+    }
+
+    // Sessions.
+
+    fn is_free(&self, device: Device) -> bool {
+        !self.model.sessions.contains_key(&device)
+    }
+
+    fn is_on(&self, device: Device) -> bool {
+        self.model
+            .sessions
+            .get(&device)
+            .is_some_and(|session| session.detached.is_none())
+    }
+
+    async fn connect(&mut self, device: Device) -> Outcome {
+        let (who, slot) = device;
+        let mut client = Client::new(who);
+        client.dial(self.router.clone(), who).await;
+        let capabilities = if slot == 1 { 0 } else { ASKS_FOR_CALLS };
+        let identify = if is_bot(who) {
+            json!({"token": self.tokens[who], "intents": INTENTS, "properties": {}})
+        } else {
+            json!({"token": self.tokens[who], "capabilities": capabilities, "properties": {}})
+        };
+        client.send(json!({"op": 2, "d": identify})).await;
+        self.clients.insert(device, client);
+        self.settle().await?;
+        let id = self.clients[&device].picture.session.clone();
+        if id.is_empty() {
+            return broken("who logs in gets a session", format!("{device:?}"));
+        }
+        self.model.connect(device, id);
+        Ok(())
+    }
+
+    async fn resume(&mut self, device: Device) -> Outcome {
+        let Some(mut client) = self.clients.remove(&device) else {
+            return Ok(());
+        };
+        let known = self.model.sessions.contains_key(&device);
+        let before = client.dial(self.router.clone(), device.0).await;
+        client.picture.catching_up = true;
+        let resume = json!({
+            "token": self.tokens[device.0],
+            "session_id": client.picture.session,
+            "seq": client.picture.last,
+        });
+        client.send(json!({"op": 6, "d": resume})).await;
+        self.clients.insert(device, client);
+        self.model.resume(device);
+        self.settle().await?;
+        drop(before);
+        let resumed = !self.clients[&device].picture.catching_up;
+        let refused = self.refused.remove(&device);
+        if refused {
+            self.clients.remove(&device);
+        }
+        if (resumed, refused) == (known, !known) {
+            Ok(())
+        } else {
+            broken(
+                "a session is resumed within its window and not after",
+                format!("{device:?}: {resumed}, {known}"),
+            )
+        }
+    }
+
+    async fn send(&mut self, device: Device, message: Value) {
+        if let Some(client) = self.clients.get_mut(&device) {
+            client.send(message).await;
+        }
+    }
+
+    async fn op4(&mut self, device: Device, guild: Option<usize>, room: Option<usize>, flags: Flags) {
+        let data = json!({
+            "guild_id": guild.map(|guild| guild_id(guild).to_string()),
+            "channel_id": room.map(|room| channel_id(room).to_string()),
+            "self_mute": flags.mute,
+            "self_deaf": flags.deaf,
+            "self_video": flags.video,
+        });
+        self.send(device, json!({"op": 4, "d": data})).await;
+    }
+
+    // What happens.
+
+    async fn act(&mut self, action: Action) -> Outcome {
+        match action {
+            Action::Connect(device) if self.is_free(device) => self.connect(device).await?,
+            Action::Resume(device) => self.resume(device).await?,
+            Action::Close(device) if self.is_on(device) => {
+                self.model.close(device);
+                if let Some(client) = self.clients.get_mut(&device) {
+                    client.say_goodbye().await;
+                }
+            }
+            Action::Die(device) if self.is_on(device) => {
+                self.model.die(device);
+                if let Some(client) = self.clients.get_mut(&device) {
+                    client.die();
+                }
+            }
+            Action::Join(device, room, flags) if self.is_on(device) => {
+                self.model.join(device, room, flags);
+                self.add_sight();
+                self.op4(device, ROOMS[room].guild, Some(room), flags).await;
+            }
+            Action::JoinWrongly(device, room) if self.is_on(device) => {
+                let wrong = match ROOMS[room].guild {
+                    Some(guild) => 1 - guild,
+                    None => 0,
+                };
+                let flags = Flags::default();
+                self.op4(device, Some(wrong), Some(room), flags).await;
+            }
+            Action::Leave(device, guild) if self.is_on(device) => {
+                self.model.leave_by(device, guild);
+                self.op4(device, guild, None, Flags::default()).await;
+            }
+            Action::CallConnect(device, room) if self.is_on(device) => {
+                self.model.call_connect(device, room);
+                let data = json!({"channel_id": channel_id(room).to_string()});
+                self.send(device, json!({"op": 13, "d": data})).await;
+            }
+            Action::Overtake => self.board.overtake_next(),
+            Action::NodeLost(node) if self.model.nodes.contains(&node) => {
+                self.model.node_lost(node);
+                self.add_sight();
+                self.lose(node).await;
+            }
+            Action::NodeBack(node) => {
+                self.model.node_back(node);
+                self.register(node).await;
+            }
+            Action::Links(room, up) => self.link(room, up).await,
+            _ => self.act_over_rest(action).await?,
+        }
+        Ok(())
+    }
+
+    async fn act_over_rest(&mut self, action: Action) -> Outcome {
+        match action {
+            Action::Ring(who, room, whom) => {
+                let allowed = self.model.ring(who, room, whom);
+                self.call_request(allowed, who, room, "ring", whom).await
+            }
+            Action::StopRinging(who, room, whom) => {
+                let allowed = self.model.stop_ringing(who, room, whom);
+                self.call_request(allowed, who, room, "stop-ringing", whom).await
+            }
+            Action::CallRegion(who, room, region) => {
+                let allowed = self.model.call_region(who, room);
+                let path = format!("channels/{}/call", channel_id(room));
+                self.request(allowed, who, "PATCH", &path, json!({"region": REGIONS[region]}))
+                    .await
+            }
+            Action::Moderate(by, guild, who, deed) => self.moderate(by, guild, who, deed).await,
+            Action::Move(by, who, to) => {
+                let Some(guild) = ROOMS[to].guild.filter(|_| self.model.sees(who, to)) else {
+                    return Ok(());
+                };
+                let allowed = self.model.carry(by, who, to);
+                let change = json!({"channel_id": channel_id(to).to_string()});
+                self.request(allowed, by, "PATCH", &member(guild, who), change)
+                    .await
+            }
+            Action::Suppress(who, suppress) => {
+                let stage = (0..ROOMS.len())
+                    .find(|room| ROOMS[*room].kind == Kind::Stage)
+                    .expect("a stage");
+                let guild = ROOMS[stage].guild.expect("the guild of a stage");
+                let allowed = self.model.suppress(guild, who, suppress);
+                let path = format!("guilds/{}/voice-states/{}", guild_id(guild), user_id(who));
+                let change = json!({"channel_id": channel_id(stage).to_string(), "suppress": suppress});
+                self.request(allowed, GUILDS[guild].owner, "PATCH", &path, change)
+                    .await
+            }
+            _ => self.administer(action).await,
+        }
+    }
+
+    async fn call_request(
+        &self,
+        allowed: bool,
+        who: usize,
+        room: usize,
+        what: &str,
+        whom: Option<usize>,
+    ) -> Outcome {
+        let path = format!("channels/{}/call/{what}", channel_id(room));
+        let body = match whom {
+            Some(whom) => json!({"recipients": [user_id(whom).to_string()]}),
+            None => json!({}),
+        };
+        self.request(allowed, who, "POST", &path, body).await
+    }
+
+    async fn moderate(&mut self, by: usize, guild: usize, who: usize, deed: Deed) -> Outcome {
+        let path = member(guild, who);
+        match deed {
+            Deed::Mute(mute) => {
+                let allowed = self.model.mute(by, guild, who, mute);
+                self.request(allowed, by, "PATCH", &path, json!({"mute": mute}))
+                    .await
+            }
+            Deed::Deafen(deaf) => {
+                let allowed = self.model.deafen(by, guild, who, deaf);
+                self.request(allowed, by, "PATCH", &path, json!({"deaf": deaf}))
+                    .await
+            }
+            Deed::Disconnect => {
+                let allowed = self.model.disconnect(by, guild, who);
+                self.request(allowed, by, "PATCH", &path, json!({"channel_id": null}))
+                    .await
+            }
+            Deed::Kick => {
+                let allowed = self.model.throw_out(by, guild, who, false);
+                self.request(allowed, by, "DELETE", &path, Value::Null).await
+            }
+            Deed::Ban => {
+                let allowed = self.model.throw_out(by, guild, who, true);
+                self.request(allowed, by, "PUT", &ban(guild, who), json!({}))
+                    .await
+            }
+        }
+    }
+
+    /// What owners do to their guilds, and the operator.
+    async fn administer(&mut self, action: Action) -> Outcome {
+        match action {
+            Action::Rejoin(guild, who) if !self.model.guilds[guild].members.contains_key(&who) => {
+                self.model.rejoin(guild, who);
+                self.add_sight();
+                let owner = &self.tokens[GUILDS[guild].owner];
+                self.exchange(
+                    "DELETE",
+                    &format!("/api/v10/{}", ban(guild, who)),
+                    owner,
+                    &Value::Null,
+                )
+                .await;
+                let path = format!("/admin/guilds/{}/members/{}", guild_id(guild), user_id(who));
+                let status = self.exchange("PUT", &path, ADMIN_TOKEN, &Value::Null).await;
+                accepted(true, status, &path)
+            }
+            Action::Except(room, target, allow, deny)
+                if self.is_changeable(room) && ROOMS[room].kind != Kind::Afk =>
+            {
+                let guild = ROOMS[room].guild.expect("a channel of a guild");
+                if matches!(target, Target::Member(who) if !self.model.guilds[guild].members.contains_key(&who))
+                {
+                    return Ok(());
+                }
+                self.model.except(room, target, allow, deny);
+                self.add_sight();
+                let (kind, target) = match target {
+                    Target::Everyone => (0, guild_id(guild)),
+                    Target::Crowd => (0, crowd_id(guild)),
+                    Target::Member(who) => (1, user_id(who)),
+                };
+                let path = format!("channels/{}/permissions/{target}", channel_id(room));
+                let body = json!({"type": kind, "allow": allow.to_string(), "deny": deny.to_string()});
+                self.request(true, GUILDS[guild].owner, "PUT", &path, body).await
+            }
+            Action::Crowd(guild, who, belongs) if self.model.guilds[guild].members.contains_key(&who) => {
+                self.model.crowd(guild, who, belongs);
+                self.add_sight();
+                let method = if belongs { "PUT" } else { "DELETE" };
+                let path = format!("{}/roles/{}", member(guild, who), crowd_id(guild));
+                self.request(true, GUILDS[guild].owner, method, &path, Value::Null)
+                    .await
+            }
+            Action::Rights(guild, everyone, rights) => {
+                self.model.rights(guild, everyone, rights);
+                self.add_sight();
+                let role = if everyone {
+                    guild_id(guild)
+                } else {
+                    crowd_id(guild)
+                };
+                let path = format!("guilds/{}/roles/{role}", guild_id(guild));
+                let body = json!({"permissions": rights.to_string()});
+                self.request(true, GUILDS[guild].owner, "PATCH", &path, body)
+                    .await
+            }
+            Action::Limit(room, limit) if self.is_changeable(room) && ROOMS[room].kind != Kind::Text => {
+                self.model.limit(room, limit);
+                self.change_channel(room, "PATCH", json!({"user_limit": limit}))
+                    .await
+            }
+            Action::ChannelRegion(room, region)
+                if self.is_changeable(room) && ROOMS[room].kind != Kind::Text =>
+            {
+                let region = region.map(|region| REGIONS[region]);
+                self.change_channel(room, "PATCH", json!({"rtc_region": region}))
+                    .await
+            }
+            Action::Delete(room) if self.is_changeable(room) => {
+                self.model.delete(room);
+                self.change_channel(room, "DELETE", Value::Null).await
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn is_changeable(&self, room: usize) -> bool {
+        ROOMS[room].guild.is_some() && !self.model.gone.contains(&room)
+    }
+
+    async fn change_channel(&self, room: usize, method: &str, body: Value) -> Outcome {
+        let guild = ROOMS[room].guild.expect("a channel of a guild");
+        let path = format!("channels/{}", channel_id(room));
+        self.request(true, GUILDS[guild].owner, method, &path, body).await
+    }
+
+    async fn request(&self, allowed: bool, by: usize, method: &str, path: &str, body: Value) -> Outcome {
+        let path = format!("/api/v10/{path}");
+        let status = self.exchange(method, &path, &self.tokens[by], &body).await;
+        accepted(allowed, status, &format!("{method} {path} by {by}"))
+    }
+
+    async fn exchange(&self, method: &str, path: &str, token: &str, body: &Value) -> u16 {
+        let body = if body.is_null() {
+            String::new()
+        } else {
+            body.to_string()
+        };
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::HOST, "voice.example")
+            .header(header::AUTHORIZATION, token)
+            .body(Body::from(body))
+            .expect("a request");
+        let answer = awake(self.router.clone().oneshot(request))
+            .await
+            .expect("an answer");
+        answer.status().as_u16()
+    }
+
+    // Media nodes.
+
+    async fn register(&self, node: usize) {
+        let record = NodeRecord {
+            endpoint: format!("{}.example:443", node_name(node)),
+            region: REGIONS[node].to_owned(),
+            members: 0,
+            draining: false,
+        };
+        self.put(&key::node(&NodeId(node_name(node))), &record).await;
+    }
+
+    async fn put(&self, key: &str, record: &impl Record) {
+        let written = self
+            .board
+            .put(key, record.encode().into(), Expect::Any, None)
+            .await;
+        written.expect("a switchboard");
+    }
+
+    /// A node that dies takes its registration and its voice connections with it.
+    async fn lose(&self, node: usize) {
+        let name = node_name(node);
+        let links = self
+            .board
+            .list(&format!("link.{name}."))
+            .await
+            .expect("a switchboard");
+        let keys = links.into_iter().map(|entry| entry.key);
+        for key in keys.chain([key::node(&NodeId(name))]) {
+            self.board.delete(&key, Expect::Any).await.expect("a switchboard");
+        }
+    }
+
+    /// Everybody in a room has a voice connection, or has lost it.
+    async fn link(&self, room: usize, up: bool) {
+        let tickets = self.board.list("ticket.").await.expect("a switchboard");
+        for entry in tickets {
+            let ticket = voxhall_live::TicketRecord::decode(&entry.key, &entry.value).expect("a ticket");
+            if ticket.channel_id.0 == channel_id(room) {
+                let link = LinkRecord {
+                    token: ticket.token,
+                    state: if up { LinkState::Connected } else { LinkState::Gone },
+                    spoke: 0,
+                };
+                self.put(&entry.key.replacen("ticket.", "link.", 1), &link).await;
+            }
+        }
+    }
+}
+
+fn member(guild: usize, who: usize) -> String {
+    format!("guilds/{}/members/{}", guild_id(guild), user_id(who))
+}
+
+fn ban(guild: usize, who: usize) -> String {
+    format!("guilds/{}/bans/{}", guild_id(guild), user_id(who))
+}
+
+fn accepted(allowed: bool, status: u16, what: &str) -> Outcome {
+    if allowed == (status < 400) {
+        Ok(())
+    } else {
+        broken(
+            "requests are granted to those who may",
+            format!("{what}: {status}"),
+        )
+    }
+}
