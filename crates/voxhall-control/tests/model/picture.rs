@@ -155,7 +155,9 @@ impl Picture {
     fn channel_vanishes(&mut self, data: &Value) -> Outcome {
         let room = room_of(id(&data["id"]));
         self.channels.remove(&room);
-        match self.states.iter().find(|(_, state)| state.room == room) {
+        // Of its own state it is told by what becomes of it.
+        let mut others = self.states.iter().filter(|(seat, _)| seat.0 != self.who);
+        match others.find(|(_, state)| state.room == room) {
             Some((seat, _)) => broken(
                 "people vanish before their channel",
                 format!("{seat:?} is still there"),

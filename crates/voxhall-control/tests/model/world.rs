@@ -148,8 +148,11 @@ impl World {
                 .min(pace);
             self.advance(step).await?;
         }
+        // What was due just now may have a server update to follow, after its pause.
+        self.advance(20).await?;
         while self.model.is_unclear() {
             self.advance(997).await?;
+            self.advance(20).await?;
         }
         Ok(())
     }
