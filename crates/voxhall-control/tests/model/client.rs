@@ -8,7 +8,7 @@ use serde_json::Value;
 use tokio::io::DuplexStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 
 use crate::clock::awake;
 use crate::picture::Picture;
@@ -16,6 +16,9 @@ use crate::town::is_bot;
 
 /// Bytes that fit into a socket before its reader has to read.
 const BUFFER: usize = 1 << 20;
+
+/// Bytes read at once; they are zeroed each time.
+const READ_BUFFER: usize = 4 << 10;
 
 /// A client, with or without a socket.
 pub struct Client {
@@ -50,9 +53,9 @@ impl Client {
         });
         let version = if is_bot(who) { 10 } else { 9 };
         let url = format!("ws://voice.example/?v={version}&encoding=json");
-        let (socket, _) = awake(tokio_tungstenite::client_async(url, near))
-            .await
-            .expect("an upgrade");
+        let config = WebSocketConfig::default().read_buffer_size(READ_BUFFER);
+        let upgrade = tokio_tungstenite::client_async_with_config(url, near, Some(config));
+        let (socket, _) = awake(upgrade).await.expect("an upgrade");
         self.socket.replace(socket)
     }
 

@@ -14,7 +14,10 @@ use crate::town::{
     AFK_SECONDS, BOTS, GUILDS, Kind, PEOPLE, REGIONS, ROOMS, channel_id, crowd_id, guild_id, is_bot,
     moderators_id, user_id,
 };
-use crate::world::{ADMIN_TOKEN, NOBODY};
+use crate::world::{ADMIN_TOKEN, NOWHERE};
+
+/// An account without a part in anything.
+const NOBODY: UserId = UserId(1);
 
 /// No limit but those that the model knows.
 pub fn config() -> ControlConfig {
@@ -63,6 +66,7 @@ async fn accounts(directory: &Directory) -> Result<Vec<String>, Error> {
     directory
         .create_user(account(NOBODY, false, "nobody".to_owned()))
         .await?;
+    directory.create_guild(Some(NOWHERE), "nowhere", NOBODY).await?;
     let mut tokens = Vec::new();
     for who in 0..PEOPLE + BOTS {
         let id = UserId(user_id(who));

@@ -536,11 +536,6 @@ impl Model {
         rings.chain(alone).chain(windows).chain(idle).min()
     }
 
-    /// Whether somebody is watched for being idle, which takes time in small steps.
-    pub fn watches(&self) -> bool {
-        !self.idle().is_empty()
-    }
-
     /// Whether right now is a moment of which it cannot be said what must have happened.
     pub fn is_unclear(&self) -> bool {
         let soon = self.next_event().is_some_and(|next| next < self.now + SLACK);

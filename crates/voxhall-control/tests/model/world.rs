@@ -9,35 +9,36 @@ use axum::body::Body;
 use axum::http::{Request, header};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
-use voxhall_control::{Control, Directory};
+use voxhall_control::{Control, Directory, GuildSettings};
 use voxhall_live::{LinkRecord, LinkState, NodeId, NodeRecord, Record, key};
-use voxhall_protocol::ids::UserId;
+use voxhall_protocol::ids::GuildId;
 use voxhall_switchboard::{Expect, Switchboard as _};
 
 use crate::actions::{Action, Deed, Device, Flags, Target};
 use crate::board::Board;
-use crate::check::{self, Outcome, Records, broken};
+use crate::check::{self, Broken, Outcome, Records, broken};
 use crate::client::{Client, Heard};
 use crate::clock::{awake, let_run};
 use crate::furnish::{config, furnish};
 use crate::model::Model;
 use crate::picture::Context;
-use crate::town::{
-    BOTS, GUILDS, Kind, PEOPLE, REGIONS, ROOMS, channel_id, crowd_id, guild_id, is_bot, user_id,
-};
+use crate::town::{GUILDS, Kind, REGIONS, ROOMS, channel_id, crowd_id, guild_id, is_bot, user_id};
 
 pub const ADMIN_TOKEN: &str = "operator";
-/// An account that nobody uses, so that its rows can be asked for without a trace.
-pub const NOBODY: UserId = UserId(1);
+/// A guild that nobody is in, so that it can be written without a trace.
+pub const NOWHERE: GuildId = GuildId(1);
 /// `GUILDS | GUILD_VOICE_STATES`.
 const INTENTS: u64 = 129;
 /// `AUTO_CALL_CONNECT`.
 const ASKS_FOR_CALLS: u64 = 1 << 12;
 /// Milliseconds between actions: op 4 may come ten times in ten seconds.
 const BEAT: u64 = 1103;
-
-/// Private channels of which a session may not know the calls.
-type Unknown = BTreeSet<usize>;
+/// What a timer may be late.
+const LATE: u64 = 5;
+/// Within this time a server update follows.
+const FOLLOWS: u64 = 20;
+/// How far the clock goes to where it is clear what must have happened.
+const UNTIL_CLEAR: u64 = 997;
 
 pub struct World {
     model: Model,
@@ -47,9 +48,9 @@ pub struct World {
     tokens: Vec<String>,
     clients: BTreeMap<Device, Client>,
     /// What each account may see now, or might before what happened just now.
-    visible: Vec<BTreeSet<usize>>,
+    visible: BTreeMap<usize, BTreeSet<usize>>,
     /// The same of what a session may not know.
-    unknown: BTreeMap<Device, Unknown>,
+    unknown: BTreeMap<Device, BTreeSet<usize>>,
     /// Sockets that the server closed, and sessions that it refused.
     closed: BTreeSet<Device>,
     refused: BTreeSet<Device>,
@@ -78,7 +79,7 @@ impl World {
             router: control.router(),
             tokens,
             clients: BTreeMap::new(),
-            visible: Vec::new(),
+            visible: BTreeMap::new(),
             unknown: BTreeMap::new(),
             closed: BTreeSet::new(),
             refused: BTreeSet::new(),
@@ -94,9 +95,9 @@ impl World {
     pub async fn perform(&mut self, action: Action) -> Outcome {
         self.remember();
         self.act(action).await?;
-        for pause in [0, 6, 10] {
-            self.advance(pause).await?;
-        }
+        self.settle().await?;
+        // What must wait for ten milliseconds must not come now.
+        self.advance(9).await?;
         if action != Action::Overtake {
             self.board.overtake_no_more();
         }
@@ -111,17 +112,24 @@ impl World {
 
     /// Keeps what may be seen now: events of what happens next may still go by that.
     fn remember(&mut self) {
-        self.visible = vec![BTreeSet::new(); PEOPLE + BOTS];
+        self.visible.clear();
         self.unknown.clear();
         self.add_sight();
     }
 
+    /// Adds what may be seen now.
     fn add_sight(&mut self) {
-        for (who, visible) in self.visible.iter_mut().enumerate() {
-            visible.extend((0..ROOMS.len()).filter(|room| self.model.sees(who, *room)));
+        let accounts: BTreeSet<usize> = self.clients.keys().map(|(who, _)| *who).collect();
+        for who in accounts {
+            let visible = (0..ROOMS.len()).filter(|room| self.model.sees(who, *room));
+            self.visible.entry(who).or_default().extend(visible);
         }
+        self.add_unknown();
+    }
+
+    fn add_unknown(&mut self) {
         let private = (0..ROOMS.len()).filter(|room| ROOMS[*room].guild.is_none());
-        let cut_off: Unknown = private.filter(|_| self.model.nodes.is_empty()).collect();
+        let cut_off: BTreeSet<usize> = private.filter(|_| self.model.nodes.is_empty()).collect();
         for (device, session) in &self.model.sessions {
             let unknown = self.unknown.entry(*device).or_default();
             unknown.extend(cut_off.union(&session.ignorant));
@@ -130,9 +138,10 @@ impl World {
 
     // Time.
 
-    async fn advance(&mut self, milliseconds: u64) -> Outcome {
+    /// Moves both clocks, and says how many messages came of it.
+    async fn advance(&mut self, milliseconds: u64) -> Result<usize, Broken> {
         self.model.pass(milliseconds);
-        self.add_sight();
+        self.add_unknown();
         tokio::time::advance(Duration::from_millis(milliseconds)).await;
         self.settle().await
     }
@@ -140,50 +149,48 @@ impl World {
     /// Lets time pass from one thing that happens by itself to the next, and on until it is clear what has happened.
     async fn let_pass(&mut self, milliseconds: u64) -> Outcome {
         let until = self.model.now + milliseconds;
-        while self.model.now < until {
-            let next = self.model.next_event().map_or(until, |next| next + 5);
-            let pace = if self.model.watches() { 5000 } else { u64::MAX };
-            let step = (next.saturating_sub(self.model.now))
-                .clamp(1, until - self.model.now)
-                .min(pace);
+        while self.model.now < until || self.model.is_unclear() {
+            let end = until.max(self.model.now + UNTIL_CLEAR);
+            let next = self.model.next_event().map_or(end, |next| next + LATE);
+            let step = next.clamp(self.model.now + 1, end) - self.model.now;
+            // Server updates follow after their pause.
             self.advance(step).await?;
-        }
-        // What was due just now may have a server update to follow, after its pause.
-        self.advance(20).await?;
-        while self.model.is_unclear() {
-            self.advance(997).await?;
-            self.advance(20).await?;
+            self.advance(FOLLOWS).await?;
         }
         Ok(())
     }
 
     /// Waits until nothing happens any more without time passing.
-    async fn settle(&mut self) -> Outcome {
-        let mut quiet = false;
+    async fn settle(&mut self) -> Result<usize, Broken> {
+        let (mut quiet, mut count) = (false, 0);
         loop {
             let_run().await;
             // SQL is done one statement after the other: when this one is, those before it are.
-            awake(self.directory.revoke_tokens(NOBODY))
-                .await
-                .expect("a directory");
+            awake(
+                self.directory
+                    .put_guild_settings(NOWHERE, GuildSettings::default()),
+            )
+            .await
+            .expect("a directory");
             let_run().await;
             let heard = self.hear()?;
+            count += heard;
             if quiet && heard == 0 {
-                return Ok(());
+                return Ok(count);
             }
             quiet = heard == 0;
         }
     }
 
-    fn hear(&mut self) -> Result<usize, check::Broken> {
+    fn hear(&mut self) -> Result<usize, Broken> {
         let mut count = 0;
-        let nothing = Unknown::new();
+        let nothing = BTreeSet::new();
         for (device, client) in &mut self.clients {
             while let Some(heard) = client.hear() {
                 count += 1;
                 let context = Context {
                     now: self.model.now,
-                    visible: &self.visible[device.0],
+                    visible: self.visible.get(&device.0).unwrap_or(&nothing),
                     unknown: self.unknown.get(device).unwrap_or(&nothing),
                 };
                 match heard {
@@ -192,13 +199,10 @@ impl World {
                         self.closed.insert(*device);
                     }
                     Heard::Message(message) if message["op"] == 0 => {
-                        client
-                            .picture
-                            .take(&message, &context)
-                            .map_err(|it| check::Broken {
-                                detail: format!("{device:?}: {}", it.detail),
-                                ..it
-                            })?;
+                        client.picture.take(&message, &context).map_err(|it| Broken {
+                            detail: format!("{device:?}: {}", it.detail),
+                            ..it
+                        })?;
                     }
                     Heard::Message(message) if message["op"] == 9 => {
                         self.refused.insert(*device);
