@@ -51,6 +51,8 @@ pub struct World {
     visible: BTreeMap<usize, BTreeSet<usize>>,
     /// The same of what a session may not know.
     unknown: BTreeMap<Device, BTreeSet<usize>>,
+    /// Whether a call ran: what is written down of calls is the only SQL that nobody waits for.
+    logs_calls: bool,
     /// Sockets that the server closed, and sessions that it refused.
     closed: BTreeSet<Device>,
     refused: BTreeSet<Device>,
@@ -81,6 +83,7 @@ impl World {
             clients: BTreeMap::new(),
             visible: BTreeMap::new(),
             unknown: BTreeMap::new(),
+            logs_calls: false,
             closed: BTreeSet::new(),
             refused: BTreeSet::new(),
             _control: control,
@@ -114,6 +117,7 @@ impl World {
     fn remember(&mut self) {
         self.visible.clear();
         self.unknown.clear();
+        self.logs_calls = !self.model.calls.is_empty();
         self.add_sight();
     }
 
@@ -165,14 +169,13 @@ impl World {
         let (mut quiet, mut count) = (false, 0);
         loop {
             let_run().await;
-            // SQL is done one statement after the other: when this one is, those before it are.
-            awake(
-                self.directory
-                    .put_guild_settings(NOWHERE, GuildSettings::default()),
-            )
-            .await
-            .expect("a directory");
-            let_run().await;
+            if self.logs_calls || !self.model.calls.is_empty() {
+                // SQL is done one statement after the other: when this one is, those before it are.
+                let settings = GuildSettings::default();
+                let written = awake(self.directory.put_guild_settings(NOWHERE, settings)).await;
+                written.expect("a directory");
+                let_run().await;
+            }
             let heard = self.hear()?;
             count += heard;
             if quiet && heard == 0 {
