@@ -8,13 +8,14 @@ SHELL := /bin/bash
 STATE ?= .state
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: help run test setup setup-test lint features unit fuzz api interop testkit deny bench
+.PHONY: help run test setup setup-test lint features unit model fuzz api interop testkit deny bench
 
 help:
 	@echo 'make run      build, start a development server with a bot that plays, print what to try'
 	@echo 'make test     everything that must hold, real client libraries included'
 	@echo 'make lint     formatting, clippy, documentation, licences of dependencies'
 	@echo 'make unit     the tests of the crates'
+	@echo 'make model    the control plane against a plain model, thousands of random sequences'
 	@echo 'make api      REST against its own OpenAPI document, by schemathesis'
 	@echo 'make deny     licences and advisories of dependencies, by cargo-deny'
 	@echo 'make bench    the benchmarks (release build)'
@@ -25,7 +26,7 @@ run: setup
 	exec $(TARGET)/debug/voxhall serve --dev --demo --state $(STATE)
 
 # One order for people and CI: what fails fastest comes first, and each step reuses what the one before has built.
-test: setup-test lint features unit fuzz api interop testkit
+test: setup-test lint features unit model fuzz api interop testkit
 
 setup:
 	@scripts/setup build
@@ -52,6 +53,10 @@ unit:
 	else \
 	  cargo test --workspace --all-targets; \
 	fi
+
+# `unit` tries a few seeds; a failure prints the shortest sequence that shows it, and how to run it again.
+model:
+	VOXHALL_SEEDS=$(or $(VOXHALL_SEEDS),2000) cargo test --package voxhall-control --test model
 
 fuzz:
 	@fuzz/smoke

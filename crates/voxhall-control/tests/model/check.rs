@@ -261,7 +261,7 @@ fn told(model: &Model, records: &Records, (who, _): Device, session: &Session, p
         .collect();
     let visible = model.voices.iter().filter(|(seat, voice)| {
         let bots_hear = !is_bot(who) || !private(voice.room);
-        seat.0 == who || bots_hear && known(voice.room) && model.sees(who, voice.room)
+        known(voice.room) && (seat.0 == who || bots_hear && model.sees(who, voice.room))
     });
     let should_be = visible
         .map(|(seat, voice)| ((seat.0, ROOMS[voice.room].guild), expected(model, seat)))

@@ -20,7 +20,7 @@ pub async fn awake<T>(future: impl Future<Output = T>) -> T {
 
 /// Lets every task run that can.
 pub async fn let_run() {
-    for _ in 0..8 {
+    for _ in 0..16 {
         tokio::task::yield_now().await;
     }
 }

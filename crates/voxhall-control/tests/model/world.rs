@@ -33,6 +33,8 @@ const INTENTS: u64 = 129;
 const ASKS_FOR_CALLS: u64 = 1 << 12;
 /// Milliseconds between actions: op 4 may come ten times in ten seconds.
 const BEAT: u64 = 1103;
+/// How often a client looks for an answer.
+const PATIENCE: usize = 20;
 /// What a timer may be late.
 const LATE: u64 = 5;
 /// Within this time a server update follows.
@@ -51,8 +53,8 @@ pub struct World {
     visible: BTreeMap<usize, BTreeSet<usize>>,
     /// The same of what a session may not know.
     unknown: BTreeMap<Device, BTreeSet<usize>>,
-    /// Whether a call ran: what is written down of calls is the only SQL that nobody waits for.
-    logs_calls: bool,
+    /// Whether a call ran or somebody logs in: other SQL is waited for by who asks for it.
+    sql_may_run: bool,
     /// Sockets that the server closed, and sessions that it refused.
     closed: BTreeSet<Device>,
     refused: BTreeSet<Device>,
@@ -83,7 +85,7 @@ impl World {
             clients: BTreeMap::new(),
             visible: BTreeMap::new(),
             unknown: BTreeMap::new(),
-            logs_calls: false,
+            sql_may_run: false,
             closed: BTreeSet::new(),
             refused: BTreeSet::new(),
             _control: control,
@@ -117,7 +119,7 @@ impl World {
     fn remember(&mut self) {
         self.visible.clear();
         self.unknown.clear();
-        self.logs_calls = !self.model.calls.is_empty();
+        self.sql_may_run = !self.model.calls.is_empty();
         self.add_sight();
     }
 
@@ -169,7 +171,7 @@ impl World {
         let (mut quiet, mut count) = (false, 0);
         loop {
             let_run().await;
-            if self.logs_calls || !self.model.calls.is_empty() {
+            if self.sql_may_run || !self.model.calls.is_empty() {
                 // SQL is done one statement after the other: when this one is, those before it are.
                 let settings = GuildSettings::default();
                 let written = awake(self.directory.put_guild_settings(NOWHERE, settings)).await;
@@ -263,12 +265,25 @@ impl World {
         };
         client.send(json!({"op": 2, "d": identify})).await;
         self.clients.insert(device, client);
-        self.settle().await?;
+        self.await_answer(device, |client| !client.picture.session.is_empty())
+            .await?;
         let id = self.clients[&device].picture.session.clone();
         if id.is_empty() {
             return broken("who logs in gets a session", format!("{device:?}"));
         }
         self.model.connect(device, id);
+        Ok(())
+    }
+
+    /// Waits until a client has its answer or is refused, for no longer than anything takes that takes no time.
+    async fn await_answer(&mut self, device: Device, has: impl Fn(&Client) -> bool) -> Outcome {
+        self.sql_may_run = true;
+        for _ in 0..PATIENCE {
+            self.settle().await?;
+            if has(&self.clients[&device]) || self.refused.contains(&device) {
+                break;
+            }
+        }
         Ok(())
     }
 
@@ -287,7 +302,8 @@ impl World {
         client.send(json!({"op": 6, "d": resume})).await;
         self.clients.insert(device, client);
         self.model.resume(device);
-        self.settle().await?;
+        self.await_answer(device, |client| !client.picture.catching_up)
+            .await?;
         drop(before);
         let resumed = !self.clients[&device].picture.catching_up;
         let refused = self.refused.remove(&device);
