@@ -5,6 +5,7 @@
 
 mod accounts;
 mod call_log;
+mod commands;
 mod credentials;
 mod database;
 mod guild_rows;
@@ -30,6 +31,7 @@ use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 
 pub(crate) use accounts::SignUp;
 pub(crate) use call_log::CallMessage;
+pub(crate) use commands::CommandChange;
 pub(crate) use guild_write::{GuildWrite, delete_channel, delete_role};
 pub(crate) use guilds::{new_guild, new_member};
 pub(crate) use invites::{Admission, Invite, NewInvite, SignUpInvite, Used};
@@ -69,6 +71,7 @@ const MIGRATIONS: [(i64, &str, &str); 5] = [
         include_str!("../migrations/0004_guild_details.sql"),
     ),
     (5, "messages", include_str!("../migrations/0005_messages.sql")),
+    (6, "commands", include_str!("../migrations/0006_commands.sql")),
     (
         7,
         "stage instances",

@@ -18,6 +18,7 @@ mod bans;
 mod caller;
 mod channel_draft;
 mod channels;
+mod commands;
 mod dev;
 mod effects;
 mod form;
@@ -82,6 +83,7 @@ fn api() -> Routes {
         .merge(channels::api())
         .merge(stages::api())
         .merge(messages::api())
+        .merge(commands::api())
         .merge(effects::api())
         .merge(private_calls::api())
         .merge(private_channels::api())

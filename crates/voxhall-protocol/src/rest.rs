@@ -9,7 +9,7 @@ mod messages;
 
 pub use commands::{
     ApplicationCommandIndex, CallbackInteraction, CallbackResource, CreateInteraction, InteractionCallback,
-    InteractionCallbackKind, InteractionResponse, PutCommand,
+    InteractionCallbackKind, InteractionResponse, PutCommand, SentForm, UsedCommand, UsedComponent,
 };
 pub use messages::{AllowedMentions, BulkDelete, CreateMessage, EditMessage};
 

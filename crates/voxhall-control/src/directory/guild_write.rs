@@ -252,6 +252,7 @@ impl World {
             self.homes.remove(channel);
             self.stages.remove(channel);
         }
+        self.forget_commands_of_guild(id);
         for user in guild.members.keys() {
             self.forget_guild_of(*user, id);
         }

@@ -33,6 +33,7 @@ pub(super) async fn world(pool: &Pool) -> Result<World, Error> {
     private_channels(pool, &mut world).await?;
     read_states(pool, &mut world).await?;
     super::stages::load(pool, &mut world).await?;
+    super::commands::load(pool, &mut world).await?;
     Ok(world)
 }
 

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use voxhall_protocol::ids::{ChannelId, GuildId, MessageId, UserId};
 
 use super::call_log::ReadState;
+use super::commands::Commands;
 use super::credentials::Credentials;
 use super::invites::Invites;
 use super::records::{Channel, Guild, Member, PrivateChannel, Standing, User};
@@ -38,6 +39,7 @@ pub(crate) struct World {
     pub(super) private_of: HashMap<UserId, BTreeSet<ChannelId>>,
     pub(super) read_states: HashMap<UserId, BTreeMap<ChannelId, ReadState>>,
     pub(super) stages: BTreeMap<ChannelId, Stage>,
+    pub(super) commands: Commands,
 }
 
 impl World {

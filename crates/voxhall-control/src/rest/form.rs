@@ -18,6 +18,8 @@ pub(crate) enum Fault {
     Range(RangeInclusive<i64>),
     /// Anything else, said in a sentence.
     Invalid(&'static str),
+    /// Anything else for which there is a code, with a sentence.
+    Coded(&'static str, &'static str),
 }
 
 impl Fault {
@@ -37,6 +39,7 @@ impl Fault {
                 format!("int value should be less than or equal to {}.", fits.end()),
             ),
             Self::Invalid(message) => ("BASE_TYPE_INVALID", (*message).to_owned()),
+            Self::Coded(code, message) => (*code, (*message).to_owned()),
         };
         json!({"_errors": [{"code": code, "message": message}]})
     }
@@ -49,9 +52,26 @@ pub(crate) struct Form {
 }
 
 impl Form {
-    /// Notes what is wrong with a field.
+    /// Notes what is wrong with a field; `field` is its path, as in `options.0.name`.
     pub(crate) fn fault(&mut self, field: impl Display, fault: &Fault) {
-        self.errors.insert(field.to_string(), fault.to_json(0));
+        self.note(&field.to_string(), fault.to_json(0));
+    }
+
+    fn note(&mut self, path: &str, error: Value) {
+        let mut place = &mut self.errors;
+        for step in path.split('.') {
+            let next = place.entry(step).or_insert_with(|| Value::Object(Map::new()));
+            place = next
+                .as_object_mut()
+                .expect("steps lead to objects; lists stand below `_errors` alone");
+        }
+        place.extend(error.as_object().cloned().into_iter().flatten());
+    }
+
+    /// What was wrong, as the tree that clients take apart.
+    #[cfg(test)]
+    pub(crate) fn into_errors(self) -> Value {
+        Value::Object(self.errors)
     }
 
     /// Checks the length of a text, in characters.
@@ -65,8 +85,7 @@ impl Form {
     pub(crate) fn number(&mut self, field: &str, number: impl Into<i64>, fits: RangeInclusive<i64>) {
         let number = number.into();
         if !fits.contains(&number) {
-            let fault = Fault::Range(fits).to_json(number);
-            self.errors.insert(field.to_owned(), fault);
+            self.note(field, Fault::Range(fits).to_json(number));
         }
     }
 
@@ -84,5 +103,28 @@ impl Form {
         } else {
             Err(Failure::invalid_form(Value::Object(self.errors)))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tree_leads_to_every_wrong_field() {
+        let mut form = Form::default();
+        form.fault("options.1.name", &Fault::Required);
+        form.text("options.1.description", "", 1..=100);
+        form.fault("options", &Fault::Coded("CODE", "why"));
+        let invalid = |code: &str, message: &str| json!([{"code": code, "message": message}]);
+        let length = invalid("BASE_TYPE_BAD_LENGTH", "Must be between 1 and 100 in length.");
+        let expected = json!({"options": {
+            "_errors": invalid("CODE", "why"),
+            "1": {
+                "name": {"_errors": invalid("BASE_TYPE_REQUIRED", "This field is required")},
+                "description": {"_errors": length},
+            },
+        }});
+        assert_eq!(form.into_errors(), expected);
     }
 }

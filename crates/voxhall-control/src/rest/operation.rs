@@ -13,7 +13,7 @@ use voxhall_protocol::rest::{ApiError, CONTENT_TYPE, RateLimited};
 use super::caller::{Caller, Operator};
 use super::gateway::OutsideUrl;
 use super::reason::{self, Reason};
-use super::reply::{Answer, Asked, Body, Created, Done, Json, Named};
+use super::reply::{Answer, Asked, Body, Created, Done, Json, Named, Perhaps, Stored};
 use super::schemas::Schemas;
 use crate::control::Core;
 
@@ -210,6 +210,20 @@ impl<T: JsonSchema> Output for Created<T> {
     fn describe(operation: &mut Operation<'_>) {
         let schema = operation.schemas.given::<T>();
         operation.answers(StatusCode::CREATED, Some(schema));
+    }
+}
+
+impl<T: JsonSchema> Output for Stored<T> {
+    fn describe(operation: &mut Operation<'_>) {
+        <Json<T> as Output>::describe(operation);
+        <Created<T> as Output>::describe(operation);
+    }
+}
+
+impl<T: JsonSchema> Output for Perhaps<T> {
+    fn describe(operation: &mut Operation<'_>) {
+        <Json<T> as Output>::describe(operation);
+        <Done as Output>::describe(operation);
     }
 }
 

@@ -36,6 +36,37 @@ impl<T: Serialize> IntoResponse for Created<T> {
     }
 }
 
+/// A JSON body with status 201 where something new was made, 200 where it replaced what was there.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Stored<T> {
+    /// It was made.
+    New(T),
+    /// It replaced something.
+    Replaced(T),
+}
+
+impl<T: Serialize> IntoResponse for Stored<T> {
+    fn into_response(self) -> Response {
+        match self {
+            Self::New(it) => Created(it).into_response(),
+            Self::Replaced(it) => Json(it).into_response(),
+        }
+    }
+}
+
+/// A JSON body with status 200, or status 204 without one.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Perhaps<T>(pub(crate) Option<T>);
+
+impl<T: Serialize> IntoResponse for Perhaps<T> {
+    fn into_response(self) -> Response {
+        match self.0 {
+            Some(it) => Json(it).into_response(),
+            None => Done.into_response(),
+        }
+    }
+}
+
 /// Status 204: no body and no content type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Done;

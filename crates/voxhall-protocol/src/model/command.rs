@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Number, Value};
 
-use super::Permissions;
+use super::{ChannelKind, Permissions};
 use crate::ids::{ApplicationId, CommandId, GuildId};
 use crate::naming::open_numbers;
 use crate::{Extra, Nullable};
@@ -91,7 +91,7 @@ pub struct CommandChoice {
     pub extra: Extra,
 }
 
-/// What a command asks for. Limits of values and kinds of channels are among the unknown fields.
+/// What a command asks for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CommandOption {
@@ -121,12 +121,15 @@ pub struct CommandOption {
     /// Whether the application offers values while people type.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub autocomplete: Option<bool>,
+    /// The kinds of channels that it takes; absent for all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channel_types: Option<Vec<ChannelKind>>,
     /// The smallest number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub min_value: Option<f64>,
+    pub min_value: Option<Number>,
     /// The largest number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub max_value: Option<f64>,
+    pub max_value: Option<Number>,
     /// The shortest text, in characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min_length: Option<u32>,

@@ -30,6 +30,45 @@ open_numbers! {
     }
 }
 
+open_numbers! {
+    /// What a component of a message or a form is.
+    ComponentKind: u8 {
+        /// Holds buttons, or a menu.
+        ActionRow = 1 => "action row",
+        /// A button.
+        Button = 2 => "button",
+        /// A menu of texts.
+        StringSelect = 3 => "string select",
+        /// A text to fill in.
+        TextInput = 4 => "text input",
+        /// A menu of users.
+        UserSelect = 5 => "user select",
+        /// A menu of roles.
+        RoleSelect = 6 => "role select",
+        /// A menu of users and roles.
+        MentionableSelect = 7 => "mentionable select",
+        /// A menu of channels.
+        ChannelSelect = 8 => "channel select",
+        /// Names a field of a form.
+        Label = 18 => "label",
+    }
+}
+
+impl ComponentKind {
+    /// Whether people pick values in it.
+    #[must_use]
+    pub const fn is_menu(self) -> bool {
+        matches!(
+            self,
+            Self::StringSelect
+                | Self::UserSelect
+                | Self::RoleSelect
+                | Self::MentionableSelect
+                | Self::ChannelSelect
+        )
+    }
+}
+
 /// A value given for an option of a command.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CommandDataOption {

@@ -18,9 +18,12 @@ mod voice;
 pub use channel::{Channel, ChannelKind, OverwriteKind, PermissionOverwrite};
 pub use command::{
     ApplicationCommand, CommandChoice, CommandKind, CommandOption, CommandOptionKind, InteractionContext,
+    Localizations,
 };
 pub use guild::{Guild, GuildProfile, ReadyGuild, Role, RoleColors, UnavailableGuild};
-pub use interaction::{CommandData, CommandDataOption, Interaction, InteractionKind, Resolved};
+pub use interaction::{
+    CommandData, CommandDataOption, ComponentKind, Interaction, InteractionKind, Resolved,
+};
 pub use message::{CallInfo, Message, MessageFlags, MessageKind, MessageReference, PartialMessage};
 pub use permissions::Permissions;
 pub use ready::{PartialApplication, ReadyPayload};

@@ -3,10 +3,10 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::ids::{ApplicationId, ChannelId, CommandId, GuildId, InteractionId, MessageId};
+use crate::ids::{ApplicationId, ChannelId, CommandId, GuildId, InteractionId, MessageId, TargetId};
 use crate::model::{
-    ApplicationCommand, CommandKind, CommandOption, InteractionContext, InteractionKind, Message,
-    MessageFlags, Permissions,
+    ApplicationCommand, CommandDataOption, CommandKind, CommandOption, ComponentKind, InteractionContext,
+    InteractionKind, Localizations, Message, MessageFlags, Permissions,
 };
 use crate::naming::open_numbers;
 use crate::{Extra, Nullable};
@@ -23,13 +23,13 @@ pub struct PutCommand {
     pub name: Option<String>,
     /// The same in other languages.
     #[serde(default, skip_serializing_if = "Nullable::is_absent")]
-    pub name_localizations: Nullable<std::collections::BTreeMap<String, String>>,
+    pub name_localizations: Nullable<Localizations>,
     /// What it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     /// The same in other languages.
     #[serde(default, skip_serializing_if = "Nullable::is_absent")]
-    pub description_localizations: Nullable<std::collections::BTreeMap<String, String>>,
+    pub description_localizations: Nullable<Localizations>,
     /// What it asks for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub options: Option<Vec<CommandOption>>,
@@ -99,6 +99,54 @@ pub struct CreateInteraction {
     /// The marks of that message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message_flags: Option<MessageFlags>,
+    /// Fields unknown here.
+    #[serde(flatten)]
+    pub extra: Extra,
+}
+
+/// The `data` of a [`CreateInteraction`] that uses a command, or types one of its options.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct UsedCommand {
+    /// Which.
+    pub id: CommandId,
+    /// The version that the client knows; the newest, if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<CommandId>,
+    /// The values.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub options: Vec<CommandDataOption>,
+    /// The user or message of a menu's command.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_id: Option<TargetId>,
+    /// Fields unknown here.
+    #[serde(flatten)]
+    pub extra: Extra,
+}
+
+/// The `data` of a [`CreateInteraction`] that uses a button or a menu.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct UsedComponent {
+    /// What the application calls it.
+    pub custom_id: String,
+    /// What kind of component.
+    pub component_type: ComponentKind,
+    /// What was picked in a menu.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub values: Vec<String>,
+    /// Fields unknown here.
+    #[serde(flatten)]
+    pub extra: Extra,
+}
+
+/// The `data` of a [`CreateInteraction`] that sends a form.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SentForm {
+    /// The interaction that the form answers.
+    pub id: InteractionId,
+    /// What the application calls it.
+    pub custom_id: String,
+    /// Its fields with their values.
+    pub components: Vec<Value>,
     /// Fields unknown here.
     #[serde(flatten)]
     pub extra: Extra,
