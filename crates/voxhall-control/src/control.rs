@@ -16,6 +16,7 @@ use crate::directory::{Directory, TokenDigest, User};
 use crate::gateway::hub::Hub;
 use crate::gateway::login::IdentifyGate;
 use crate::gateway::member_list::subscriptions::GATHER;
+use crate::interactions::Interactions;
 use crate::passwords::Passwords;
 use crate::rest::Throttle;
 use crate::rest::messages::posting::Posting;
@@ -42,6 +43,8 @@ pub(crate) struct Core {
     pub(crate) attempts: Attempts,
     /// Messages on their way.
     pub(crate) posting: Posting,
+    /// What people have used, for as long as it can be answered.
+    pub(crate) interactions: Interactions,
     /// Becomes true when clients shall go elsewhere.
     pub(crate) draining: watch::Sender<bool>,
     /// Held while an unknown token becomes a bot, so that it becomes one bot and not two.
@@ -72,6 +75,7 @@ impl Control {
             passwords: Passwords::default(),
             attempts: Attempts::default(),
             posting: Posting::default(),
+            interactions: Interactions::default(),
             draining: watch::Sender::new(false),
             adopting: tokio::sync::Mutex::default(),
             changing_guilds: tokio::sync::Mutex::default(),
@@ -84,6 +88,7 @@ impl Control {
             tokio::spawn(core.clone().do_chores(to_do)),
             tokio::spawn(core.clone().keep_time()),
             tokio::spawn(core.clone().keep_lists()),
+            tokio::spawn(core.clone().keep_interactions()),
         ];
         Ok(Arc::new(Self { core, tasks }))
     }

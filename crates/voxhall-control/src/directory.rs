@@ -36,7 +36,7 @@ pub(crate) use guild_write::{GuildWrite, delete_channel, delete_role};
 pub(crate) use guilds::{new_guild, new_member};
 pub(crate) use invites::{Admission, Invite, NewInvite, SignUpInvite, Used};
 pub use location::Location;
-pub(crate) use messages::{Page, StoredMessage};
+pub(crate) use messages::{AnsweredInteraction, Page, StoredMessage};
 pub use records::{
     Ban, Channel, Guild, GuildSettings, Member, NewUser, Overwrite, OverwriteTarget, PrivateChannel, Role,
     Standing, User,
@@ -62,7 +62,7 @@ type Connection = sqlx::AnyConnection;
 type Row = sqlx::any::AnyRow;
 
 /// The tables, in the order in which they came to be.
-const MIGRATIONS: [(i64, &str, &str); 5] = [
+const MIGRATIONS: [(i64, &str, &str); 6] = [
     (1, "directory", include_str!("../migrations/0001_directory.sql")),
     (3, "accounts", include_str!("../migrations/0003_accounts.sql")),
     (

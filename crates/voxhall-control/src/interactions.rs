@@ -113,7 +113,12 @@ pub(crate) struct Desk {
 
 impl Desk {
     /// Somebody has done something. `secret` makes the token.
-    pub(crate) fn begin(&mut self, running: Running, secret: &[u8; 32], now: Instant) -> Result<Token, TooMany> {
+    pub(crate) fn begin(
+        &mut self,
+        running: Running,
+        secret: &[u8; 32],
+        now: Instant,
+    ) -> Result<Token, TooMany> {
         let count = self.of_user.entry(running.user).or_default();
         if *count >= MOST_OF_USER {
             return Err(TooMany);
@@ -134,7 +139,12 @@ impl Desk {
     }
 
     /// An interaction that waits for its first answer.
-    pub(crate) fn waiting(&self, id: InteractionId, token: &Token, now: Instant) -> Result<&Running, Refusal> {
+    pub(crate) fn waiting(
+        &self,
+        id: InteractionId,
+        token: &Token,
+        now: Instant,
+    ) -> Result<&Running, Refusal> {
         let entry = self.entry(token, now).filter(|entry| entry.running.id == id);
         let entry = entry.ok_or(Refusal::Unknown)?;
         match entry.phase {
@@ -144,7 +154,12 @@ impl Desk {
     }
 
     /// The first answer has come.
-    pub(crate) fn acknowledge(&mut self, id: InteractionId, token: &Token, now: Instant) -> Result<(), Refusal> {
+    pub(crate) fn acknowledge(
+        &mut self,
+        id: InteractionId,
+        token: &Token,
+        now: Instant,
+    ) -> Result<(), Refusal> {
         self.waiting(id, token, now)?;
         self.change(id, |entry| entry.phase = Phase::Answered(FirstAnswer::default()));
         Ok(())
@@ -165,27 +180,32 @@ impl Desk {
         });
     }
 
-    /// The message of the first answer is no longer being written.
-    pub(crate) fn note_written(&mut self, id: InteractionId) {
+    /// A message is no longer being written, or gone.
+    pub(crate) fn note_written(&mut self, id: InteractionId, message: MessageId) {
         self.change(id, |entry| {
-            if let Phase::Answered(first) = &mut entry.phase {
+            if let Phase::Answered(first) = &mut entry.phase
+                && first.original == Some(message)
+            {
                 first.deferred = false;
             }
         });
     }
 
-    /// An interaction that was answered, and what came of it.
-    pub(crate) fn answered(&self, token: &Token, now: Instant) -> Option<(&Running, &FirstAnswer)> {
+    /// The interaction of a token, and what came of it, if it was answered.
+    pub(crate) fn find(&self, token: &Token, now: Instant) -> Option<(&Running, Option<&FirstAnswer>)> {
         let entry = self.entry(token, now)?;
-        match &entry.phase {
+        let first = match &entry.phase {
             Phase::Waiting => None,
-            Phase::Answered(first) => Some((&entry.running, first)),
-        }
+            Phase::Answered(first) => Some(first),
+        };
+        Some((&entry.running, first))
     }
 
     /// Whether a message was made by an interaction's token.
     pub(crate) fn made(&self, id: InteractionId, message: MessageId) -> bool {
-        self.entries.get(&id).is_some_and(|entry| entry.messages.contains(&message))
+        self.entries
+            .get(&id)
+            .is_some_and(|entry| entry.messages.contains(&message))
     }
 
     /// The form that an account may send, with the interaction that it answers.
@@ -321,7 +341,10 @@ mod tests {
         assert_eq!(desk.expire(start + FIRST_ANSWER - MILLI), []);
         assert!(desk.waiting(id, &token, start + FIRST_ANSWER - MILLI).is_ok());
         // Late, although nobody has looked at the clock yet.
-        assert_eq!(desk.acknowledge(id, &token, start + FIRST_ANSWER), Err(Refusal::Unknown));
+        assert_eq!(
+            desk.acknowledge(id, &token, start + FIRST_ANSWER),
+            Err(Refusal::Unknown)
+        );
         assert_eq!(desk.expire(start + FIRST_ANSWER).len(), 1);
         assert_eq!(desk.expire(start + TOKEN_LIFE), []);
         assert_eq!(desk.next(), None);
@@ -332,7 +355,11 @@ mod tests {
         let start = Instant::now();
         let (mut desk, token) = begun(5, InteractionKind::ApplicationCommand, start);
         let id = InteractionId(5);
-        assert!(desk.answered(&token, start).is_none(), "nothing can follow what was not answered");
+        assert_eq!(
+            desk.find(&token, start).unwrap().1,
+            None,
+            "it was not answered yet"
+        );
         desk.acknowledge(id, &token, start).unwrap();
         assert_eq!(desk.acknowledge(id, &token, start), Err(Refusal::Acknowledged));
         let first = FirstAnswer {
@@ -344,8 +371,8 @@ mod tests {
         assert!(desk.made(id, MessageId(8)) && desk.made(id, MessageId(9)) && !desk.made(id, MessageId(10)));
         assert_eq!(desk.expire(start + FIRST_ANSWER), []);
         let last = start + TOKEN_LIFE - MILLI;
-        assert_eq!(desk.answered(&token, last).unwrap().1, &first);
-        assert!(desk.answered(&token, start + TOKEN_LIFE).is_none());
+        assert_eq!(desk.find(&token, last).unwrap().1, Some(&first));
+        assert!(desk.find(&token, start + TOKEN_LIFE).is_none());
         assert_eq!(desk.expire(start + TOKEN_LIFE), [], "it was answered");
         assert!(!desk.made(id, MessageId(8)), "and is forgotten");
     }
@@ -356,11 +383,25 @@ mod tests {
         let (desk, token) = begun(5, InteractionKind::ApplicationCommand, start);
         let id = InteractionId(5);
         let text = token.expose();
-        for wrong in ["", "5", "5.", &text[..text.len() - 1], &format!("6{}", &text[1..]), &format!("{text}0")] {
+        for wrong in [
+            "",
+            "5",
+            "5.",
+            &text[..text.len() - 1],
+            &format!("6{}", &text[1..]),
+            &format!("{text}0"),
+        ] {
             let wrong = Token::from(wrong);
-            assert_eq!(desk.waiting(id, &wrong, start), Err(Refusal::Unknown), "{wrong:?}");
+            assert_eq!(
+                desk.waiting(id, &wrong, start),
+                Err(Refusal::Unknown),
+                "{wrong:?}"
+            );
         }
-        assert_eq!(desk.waiting(InteractionId(6), &token, start), Err(Refusal::Unknown));
+        assert_eq!(
+            desk.waiting(InteractionId(6), &token, start),
+            Err(Refusal::Unknown)
+        );
     }
 
     #[test]
@@ -368,11 +409,16 @@ mod tests {
         let start = Instant::now();
         let mut desk = Desk::default();
         for id in 0..MOST_OF_USER as u64 {
-            desk.begin(running(id, InteractionKind::Autocomplete), &[0; 32], start).unwrap();
+            desk.begin(running(id, InteractionKind::Autocomplete), &[0; 32], start)
+                .unwrap();
         }
         let next = running(1 << 32, InteractionKind::Autocomplete);
         assert_eq!(desk.begin(next.clone(), &[0; 32], start), Err(TooMany));
-        let other = Running { user: UserId(2), id: InteractionId(1 << 33), ..next.clone() };
+        let other = Running {
+            user: UserId(2),
+            id: InteractionId(1 << 33),
+            ..next.clone()
+        };
         assert!(desk.begin(other, &[0; 32], start).is_ok());
         assert_eq!(desk.expire(start + FIRST_ANSWER).len(), MOST_OF_USER + 1);
         assert!(desk.begin(next, &[0; 32], start + FIRST_ANSWER).is_ok());
@@ -396,7 +442,13 @@ mod tests {
         let id = InteractionId(5);
         desk.acknowledge(id, &token, start).unwrap();
         let form = Some(Value::from("fields"));
-        desk.note_first(id, FirstAnswer { form, ..FirstAnswer::default() });
+        desk.note_first(
+            id,
+            FirstAnswer {
+                form,
+                ..FirstAnswer::default()
+            },
+        );
         assert!(desk.form(id, UserId(2), start).is_none());
         assert!(desk.form(id, USER, start).is_some());
         desk.form_sent(id);

@@ -18,6 +18,7 @@ mod directory;
 mod error;
 mod gateway;
 mod guilds;
+mod interactions;
 mod membership;
 mod passwords;
 mod permissions;

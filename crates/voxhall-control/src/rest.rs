@@ -25,6 +25,7 @@ mod form;
 mod gateway;
 mod guild_channels;
 mod guilds;
+mod interactions;
 mod invites;
 mod limiter;
 mod member_edit;
@@ -44,6 +45,7 @@ mod roles;
 mod route;
 mod schemas;
 mod stages;
+mod switch;
 mod throttle;
 mod users;
 mod voice_states;
@@ -84,6 +86,7 @@ fn api() -> Routes {
         .merge(stages::api())
         .merge(messages::api())
         .merge(commands::api())
+        .merge(interactions::api())
         .merge(effects::api())
         .merge(private_calls::api())
         .merge(private_channels::api())

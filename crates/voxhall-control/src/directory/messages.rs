@@ -3,8 +3,10 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sqlx::Row as _;
-use voxhall_protocol::ids::{ApplicationId, ChannelId, MessageId, RoleId, UserId};
-use voxhall_protocol::model::{CallInfo, MessageFlags, MessageKind, MessageReference, Timestamp};
+use voxhall_protocol::ids::{ApplicationId, ChannelId, InteractionId, MessageId, RoleId, UserId};
+use voxhall_protocol::model::{
+    CallInfo, CommandKind, InteractionKind, MessageFlags, MessageKind, MessageReference, Timestamp,
+};
 
 use super::{Connection, Directory, Home, Row, from_sql, to_sql};
 use crate::Error;
@@ -51,7 +53,24 @@ pub(crate) struct MessageDetails {
     /// The application that wrote it as an answer to an interaction.
     pub(crate) application_id: Option<ApplicationId>,
     /// Which interaction, and whose.
-    pub(crate) interaction: Option<Value>,
+    pub(crate) interaction: Option<AnsweredInteraction>,
+}
+
+/// The interaction that a message answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct AnsweredInteraction {
+    /// Which.
+    pub(crate) id: InteractionId,
+    /// What somebody did.
+    pub(crate) kind: InteractionKind,
+    /// Who.
+    pub(crate) user: UserId,
+    /// The command that was used, with its subcommands.
+    pub(crate) command: Option<(String, CommandKind)>,
+    /// The first answer, where this is another one.
+    pub(crate) original: Option<MessageId>,
+    /// The message whose component was used.
+    pub(crate) source: Option<MessageId>,
 }
 
 impl StoredMessage {

@@ -270,6 +270,20 @@ impl Hub {
         meant.cloned().collect()
     }
 
+    /// The session of an application that hears of an interaction: of those that hold the guild, or private channels,
+    /// the newest that has a socket, else the newest that may still be resumed.
+    pub(crate) fn session_for(&self, bot: UserId, guild: Option<GuildId>) -> Option<Arc<SessionCell>> {
+        let registry = self.registry.read();
+        let fitting = registry.of(bot).filter(|cell| match guild {
+            Some(guild) => cell.profile.holds_guild(guild),
+            None => cell.profile.holds_private(),
+        });
+        let fitting: Vec<Arc<SessionCell>> = fitting.cloned().collect();
+        drop(registry);
+        let attached = fitting.iter().rev().find(|cell| cell.is_attached());
+        attached.or(fitting.last()).cloned()
+    }
+
     /// How many sessions an account has.
     pub(crate) fn sessions_of(&self, user: UserId) -> usize {
         self.registry.read().by_user.get(&user).map_or(0, Vec::len)

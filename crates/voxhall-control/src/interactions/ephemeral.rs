@@ -34,7 +34,9 @@ impl EphemeralMessages {
 
     /// Takes a message away; says whether it was there.
     pub(crate) fn remove(&mut self, user: UserId, id: MessageId) -> bool {
-        self.0.get_mut(&user).is_some_and(|messages| messages.remove(&id).is_some())
+        self.0
+            .get_mut(&user)
+            .is_some_and(|messages| messages.remove(&id).is_some())
     }
 
     /// Forgets those whose time is over.
@@ -58,7 +60,12 @@ mod tests {
     const USER: UserId = UserId(1);
 
     fn message(id: u64) -> StoredMessage {
-        StoredMessage::new(MessageId(id), ChannelId(2), UserId(3), MessageKind::ChatInputCommand)
+        StoredMessage::new(
+            MessageId(id),
+            ChannelId(2),
+            UserId(3),
+            MessageKind::ChatInputCommand,
+        )
     }
 
     #[test]

@@ -20,10 +20,12 @@ use super::caller::Caller;
 use super::form::{Fault, Form};
 use super::reply::{Answer, Asked, Body, Done, Failure, Json, Named, Stored};
 use super::route::{Routes, get};
+use super::switch::Switch;
 use crate::control::Core;
 use crate::directory::{CommandChange, World};
 use draft::Draft;
 pub(in crate::rest) use index::may_use;
+pub(in crate::rest) use options::{LARGEST_INTEGER, LONGEST_TEXT, check_choice};
 
 /// How many commands of a kind an application may have in one scope.
 const fn most(kind: CommandKind) -> usize {
@@ -114,12 +116,12 @@ impl Scope {
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 struct Listing {
     /// Whether the texts in other languages come along.
-    with_localizations: Option<bool>,
+    with_localizations: Option<Switch>,
 }
 
 fn list(core: &Core, scope: Scope, listing: Listing) -> Json<Vec<ApplicationCommand>> {
     let world = core.directory.read();
-    let whole = listing.with_localizations == Some(true);
+    let whole = listing.with_localizations.is_some_and(Switch::is_on);
     let commands = scope.commands(&world).cloned();
     Json(
         commands

@@ -191,7 +191,7 @@ async fn create(
     Ok(Json(core.post(&mut nonces, message, nonce).await?))
 }
 
-fn check_nonce(nonce: Option<&Value>) -> Answer<()> {
+pub(in crate::rest) fn check_nonce(nonce: Option<&Value>) -> Answer<()> {
     let fits = match nonce {
         None | Some(Value::Number(_)) => true,
         Some(Value::String(text)) => text.chars().count() <= LONGEST_NONCE,
@@ -258,7 +258,8 @@ async fn answered(
     }
 }
 
-fn reference_to(world: &World, message: &StoredMessage) -> MessageReference {
+/// How a message refers to another one.
+pub(in crate::rest) fn reference_to(world: &World, message: &StoredMessage) -> MessageReference {
     let mut extra = Extra::new();
     extra.insert("type", 0);
     MessageReference {

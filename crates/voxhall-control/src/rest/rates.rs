@@ -5,11 +5,11 @@ use axum::http::Method;
 use crate::config::Rate;
 
 /// Names in paths whose value has a bucket of its own.
-pub(super) const MAJOR: [&str; 3] = ["channel", "guild", "webhook"];
+pub(super) const MAJOR: [&str; 4] = ["channel", "guild", "webhook", "interaction"];
 
 /// What has a rate of its own, as (method, path without its version, rate).
 #[rustfmt::skip]
-const TABLE: [(Method, &str, Rate); 12] = [
+const TABLE: [(Method, &str, Rate); 19] = [
     (Method::POST, "/channels/{channel}/messages", Rate::new(5, 5)),
     (Method::PATCH, "/channels/{channel}/messages/{message}", Rate::new(5, 5)),
     (Method::DELETE, "/channels/{channel}/messages/{message}", Rate::new(5, 1)),
@@ -22,6 +22,13 @@ const TABLE: [(Method, &str, Rate); 12] = [
     (Method::PATCH, "/guilds/{guild}/members/{user}", Rate::new(10, 10)),
     (Method::POST, "/users/@me/channels", Rate::new(10, 10)),
     (Method::GET, "/gateway/bot", Rate::new(10, 10)),
+    (Method::POST, "/interactions", Rate::new(20, 5)),
+    (Method::POST, "/interactions/{interaction}/{token}/callback", Rate::new(5, 5)),
+    (Method::POST, "/webhooks/{webhook}/{token}", Rate::new(5, 2)),
+    (Method::PATCH, "/webhooks/{webhook}/{token}/messages/{message}", Rate::new(5, 2)),
+    (Method::DELETE, "/webhooks/{webhook}/{token}/messages/{message}", Rate::new(5, 2)),
+    (Method::GET, "/webhooks/{webhook}/{token}/messages/{message}", Rate::new(5, 2)),
+    (Method::POST, "/applications/{application}/commands", Rate::new(5, 20)),
 ];
 
 /// What is only read.

@@ -305,6 +305,14 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Answer<T> {
     Ok(value)
 }
 
+/// Reads the part of a body that stands in this field.
+pub(super) fn read_field<T: DeserializeOwned>(field: &str, value: &Value) -> Answer<T> {
+    serde_path_to_error::deserialize(value).map_err(|error| {
+        let inner = field_path(error.path());
+        wrong_field(&format!("{field}.{inner}"), &error.inner().to_string())
+    })
+}
+
 /// A path in the form of [`Failure::invalid`].
 fn field_path(path: &serde_path_to_error::Path) -> String {
     use serde_path_to_error::Segment;

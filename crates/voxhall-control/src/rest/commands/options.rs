@@ -138,7 +138,7 @@ fn limits(form: &mut Form, at: &str, option: &CommandOption) {
     );
     for (index, choice) in choices.iter().enumerate() {
         let at = format!("{at}.choices.{index}");
-        self::choice(form, &at, choice, option.kind);
+        check_choice(form, &at, choice, option.kind);
         let twice = choices[..index].iter().any(|other| other.name == choice.name);
         form.ensure(&format!("{at}.name"), !twice, "Choice names must be unique");
     }
@@ -180,7 +180,12 @@ fn limits(form: &mut Form, at: &str, option: &CommandOption) {
 }
 
 /// Checks one of the values that are offered.
-pub(in crate::rest) fn choice(form: &mut Form, at: &str, choice: &CommandChoice, kind: CommandOptionKind) {
+pub(in crate::rest) fn check_choice(
+    form: &mut Form,
+    at: &str,
+    choice: &CommandChoice,
+    kind: CommandOptionKind,
+) {
     form.text(&format!("{at}.name"), &choice.name, CHOICE);
     let check = |form: &mut Form, field: &str, text: &str| form.text(field, text, CHOICE);
     naming::localized(

@@ -1,12 +1,13 @@
 //! What stored messages look like on the wire, and who may read what they say.
 
-use voxhall_protocol::Nullable;
-use voxhall_protocol::ids::UserId;
+use serde_json::{Value, json};
+use voxhall_protocol::ids::{ChannelId, UserId};
 use voxhall_protocol::model::{CallInfo, Message, MessageKind, Timestamp};
+use voxhall_protocol::{Extra, Nullable};
 
 use crate::Error;
 use crate::control::Core;
-use crate::directory::{Home, StoredMessage, User, World};
+use crate::directory::{AnsweredInteraction, Home, StoredMessage, User, World};
 use crate::render;
 
 /// What a message says that stands in other tables.
@@ -62,6 +63,14 @@ fn whole(world: &World, message: &StoredMessage, beside: Beside) -> Message {
 pub(in crate::rest) fn plain(world: &World, message: &StoredMessage) -> Message {
     let details = &message.details;
     let mentions = details.mentions.iter();
+    let answered = details.interaction.as_ref();
+    let mut extra = Extra::new();
+    if let Some((answered, (name, _))) = answered.and_then(|it| Some((it, it.command.as_ref()?))) {
+        // The older form, which libraries still read.
+        let user = render::user_by_id(world, answered.user);
+        let older = json!({"id": answered.id, "type": answered.kind, "name": name, "user": user});
+        extra.insert("interaction", older);
+    }
     Message {
         content: message.content.clone(),
         edited_timestamp: message.edited_at_ms.map(Timestamp::from_unix_ms),
@@ -77,7 +86,8 @@ pub(in crate::rest) fn plain(world: &World, message: &StoredMessage) -> Message 
         message_reference: details.reference.clone(),
         application_id: details.application_id,
         webhook_id: details.application_id,
-        interaction_metadata: details.interaction.clone(),
+        interaction_metadata: answered.map(|it| interaction_metadata(world, message.channel_id, it)),
+        extra,
         ..Message::new(
             message.id,
             message.channel_id,
@@ -86,6 +96,28 @@ pub(in crate::rest) fn plain(world: &World, message: &StoredMessage) -> Message 
             Timestamp::from_unix_ms(message.id.created_at_ms()),
         )
     }
+}
+
+/// What a message says about the interaction that it answers.
+fn interaction_metadata(world: &World, channel: ChannelId, answered: &AnsweredInteraction) -> Value {
+    let guild = world
+        .guild_channel(channel)
+        .map(|(guild, _)| guild.id.to_string());
+    let mut metadata = json!({
+        "id": answered.id, "type": answered.kind, "user": render::user_by_id(world, answered.user),
+        // 0: installed in a guild, or in none.
+        "authorizing_integration_owners": {"0": guild.unwrap_or_else(|| "0".to_owned())},
+    });
+    if let Some((name, kind)) = &answered.command {
+        (metadata["name"], metadata["command_type"]) = (json!(name), json!(kind));
+    }
+    if let Some(original) = answered.original {
+        metadata["original_response_message_id"] = json!(original);
+    }
+    if let Some(source) = answered.source {
+        metadata["interacted_message_id"] = json!(source);
+    }
+    metadata
 }
 
 /// The same message as events carry it: with the guild, and its people as members.
