@@ -148,6 +148,7 @@ fn join(core: &mut Core, now: Instant, room: u32, member: u32, sink: &mut Sink) 
         key: key(room, member),
         hint: None,
         first_nonce: 0,
+        known: None,
     };
     let transport = Transport::Udp(transport);
     let payload_types = PayloadTypes::default();

@@ -256,6 +256,7 @@ fn start_worker(setting: &Setting, sockets: &[Vec<UdpSocket>]) -> WorkerHandle {
             key: key(room, member),
             hint: None,
             first_nonce: 0,
+            known: None,
         };
         let transport = Transport::Udp(transport);
         let payload_types = PayloadTypes::default();

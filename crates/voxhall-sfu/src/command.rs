@@ -107,8 +107,11 @@ pub struct UdpTransport {
     /// addresses that asked for discovery it is preferred.
     pub hint: Option<SocketAddr>,
     /// Where the server's nonce counter begins: 0 for a fresh key; for a key that another worker used,
-    /// [`NoncePosition::next`](crate::NoncePosition::next).
+    /// [`MemberPosition::next_nonce`](crate::MemberPosition::next_nonce).
     pub first_nonce: u32,
+    /// Where another worker had found the client: media goes there until the client shows otherwise, for who only
+    /// listens would never tell. `None` for a fresh key.
+    pub known: Option<SocketAddr>,
 }
 
 /// What a member may send and hear. The default forbids nothing.

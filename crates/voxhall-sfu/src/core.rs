@@ -20,7 +20,7 @@ use std::time::Instant;
 use slab::Slab;
 use voxhall_transport::demux::{self, Datagram, LegacyDiscovery};
 
-use crate::{CoreConfig, Event, MAX_DATAGRAM, MemberId, NoncePosition, RoomId, WorkerStats};
+use crate::{CoreConfig, Event, MAX_DATAGRAM, MemberId, MemberPosition, RoomId, WorkerStats};
 
 mod arrivals;
 mod audio;
@@ -156,15 +156,16 @@ impl Core {
 
     /// How far every connected member's nonces are used.
     #[must_use]
-    pub fn nonce_positions(&self) -> Vec<NoncePosition> {
+    pub fn positions(&self) -> Vec<MemberPosition> {
         self.rooms
             .iter()
             .flat_map(|(_, room)| &room.listeners)
             .filter_map(|listener| {
                 let member = self.members.get(listener.member)?.id;
-                Some(NoncePosition {
+                Some(MemberPosition {
                     member,
-                    next: listener.sealer.as_ref()?.position(),
+                    next_nonce: listener.sealer.as_ref()?.position(),
+                    address: listener.address,
                 })
             })
             .collect()

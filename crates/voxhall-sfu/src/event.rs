@@ -52,9 +52,9 @@ pub enum Event {
     WorkerStopped {
         /// Why the thread ended although nobody asked it to.
         failure: Option<WorkerFailure>,
-        /// How far each member's nonces were used. A rebuilt worker that goes on with the *same* key has to start
-        /// at [`NoncePosition::next`], or nonces repeat.
-        nonces: Vec<NoncePosition>,
+        /// How far each member had come. A rebuilt worker that goes on with the *same* key has to start at
+        /// [`MemberPosition::next_nonce`], or nonces repeat.
+        positions: Vec<MemberPosition>,
     },
 }
 
@@ -68,11 +68,13 @@ pub enum WorkerFailure {
     Socket(String),
 }
 
-/// How many of a member's nonces are used.
+/// How far a worker had come with a member that was connected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NoncePosition {
-    /// Whose nonces.
+pub struct MemberPosition {
+    /// Which.
     pub member: MemberId,
-    /// The first counter value that was not used.
-    pub next: u32,
+    /// The first value of its nonce counter that was not used.
+    pub next_nonce: u32,
+    /// Where its media went, if it had been found.
+    pub address: Option<SocketAddr>,
 }

@@ -43,7 +43,7 @@ pub use command::{
 };
 pub use config::{CoreConfig, Timing, WorkerConfig};
 pub use error::Error;
-pub use event::{Event, NoncePosition, WorkerFailure};
+pub use event::{Event, MemberPosition, WorkerFailure};
 pub use id::{MemberId, RoomId};
 pub use payload_types::PayloadTypes;
 pub use socket::MAX_DATAGRAM;

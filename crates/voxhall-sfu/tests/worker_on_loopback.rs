@@ -8,8 +8,8 @@ use voxhall_protocol::discovery::Request;
 use voxhall_protocol::voice::{EncryptionMode, Ssrc};
 use voxhall_sfu::impairment::{Direction, Impairment, LinkConditions};
 use voxhall_sfu::{
-    Command, Error, Event, MemberId, MemberSsrcs, NoncePosition, PayloadTypes, RoomId, Transport,
-    TransportKey, UdpTransport, Worker, WorkerConfig, WorkerFailure, WorkerHandle,
+    Command, Error, Event, MemberId, MemberSsrcs, PayloadTypes, RoomId, Transport, TransportKey,
+    UdpTransport, Worker, WorkerConfig, WorkerFailure, WorkerHandle,
 };
 use voxhall_sim::Conditions;
 use voxhall_transport::rtp::RtpHeader;
@@ -52,6 +52,7 @@ fn join(worker: &WorkerHandle, number: u8) -> Member {
         key,
         hint: None,
         first_nonce: 0,
+        known: None,
     });
     let payload_types = PayloadTypes::default();
     worker
@@ -144,17 +145,16 @@ fn talk(bind: &str) {
     assert_eq!(stats.send_failed, 0);
     let Ok(Event::WorkerStopped {
         failure: None,
-        nonces,
+        positions,
     }) = events.recv_timeout(PATIENCE)
     else {
         panic!("the last event");
     };
     assert!(
-        nonces.contains(&NoncePosition {
-            member: MemberId(2),
-            next: 50
-        }),
-        "{nonces:?}"
+        positions
+            .iter()
+            .any(|position| position.member == MemberId(2) && position.next_nonce == 50),
+        "{positions:?}"
     );
     assert!(matches!(
         worker.send(Command::RemoveMember { member: MemberId(1) }),
@@ -280,7 +280,7 @@ fn what_is_delayed_and_damaged_arrives_late_and_is_refused() {
 }
 
 #[test]
-fn a_worker_that_is_told_to_crash_says_how_far_its_nonces_were_used() {
+fn a_worker_that_is_told_to_crash_says_how_far_it_had_come_with_its_members() {
     let (worker, events) = start("127.0.0.1:0");
     let [mut speaker, listener] = [join(&worker, 1), join(&worker, 2)];
     speak(&mut speaker, 0, b"one");
@@ -288,14 +288,12 @@ fn a_worker_that_is_told_to_crash_says_how_far_its_nonces_were_used() {
     worker.crash().unwrap();
     worker.join();
     let stopped = std::iter::from_fn(|| events.recv_timeout(PATIENCE).ok()).last();
-    let Some(Event::WorkerStopped { failure, nonces }) = stopped else {
+    let Some(Event::WorkerStopped { failure, positions }) = stopped else {
         panic!("{stopped:?}");
     };
     assert!(matches!(failure, Some(WorkerFailure::Panic(_))), "{failure:?}");
-    let next = nonces
-        .iter()
-        .find(|position| position.member == MemberId(2))
-        .unwrap()
-        .next;
-    assert!(next > 0, "{nonces:?}");
+    let position = positions.iter().find(|position| position.member == MemberId(2));
+    let position = position.unwrap();
+    assert!(position.next_nonce > 0, "{positions:?}");
+    assert_eq!(position.address, Some(listener.socket.local_addr().unwrap()));
 }

@@ -136,6 +136,7 @@ impl NodeCore {
                 .map(|address| SocketAddr::new(address, choice.port)),
             payload_types: PayloadTypes::from_codecs(listed),
             first_nonce: 0,
+            known: None,
         };
         let Some(session) = self.session_mut(key) else {
             return;

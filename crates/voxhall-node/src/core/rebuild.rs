@@ -1,7 +1,7 @@
 //! What workers say, and how a worker that failed is given its rooms again.
 
 use voxhall_protocol::voice::VoiceCloseCode;
-use voxhall_sfu::{Command, Event, MemberId, NoncePosition};
+use voxhall_sfu::{Command, Event, MemberId, MemberPosition};
 
 use super::session::Session;
 use super::{NodeCore, TicketKey, WorkerIndex, tickets, video, wants};
@@ -12,14 +12,14 @@ impl NodeCore {
             Event::NonceExhausted { member } => self.nonces_exhausted(member),
             Event::WorkerStopped {
                 failure: Some(failure),
-                nonces,
+                positions,
             } if !self.draining => {
                 tracing::error!(
                     worker = worker.0,
                     ?failure,
                     "a media worker failed; starting it again"
                 );
-                self.remember_nonces(worker, &nonces);
+                self.remember_positions(worker, &positions);
                 self.outbox.rebuild(worker);
             }
             Event::WorkerStopped { .. } => {}
@@ -75,8 +75,8 @@ impl NodeCore {
         }
     }
 
-    fn remember_nonces(&mut self, worker: WorkerIndex, nonces: &[NoncePosition]) {
-        for position in nonces {
+    fn remember_positions(&mut self, worker: WorkerIndex, positions: &[MemberPosition]) {
+        for position in positions {
             let Some(&key) = self.members.get(&position.member) else {
                 continue;
             };
@@ -84,16 +84,17 @@ impl NodeCore {
                 .session_mut(key)
                 .and_then(|session| session.selected.as_mut())
             {
-                selected.first_nonce = position.next;
+                selected.first_nonce = position.next_nonce;
+                selected.known = position.address;
             }
         }
-        self.end_sessions_without_nonces(worker, nonces);
+        self.end_sessions_without_position(worker, positions);
     }
 
     /// Whose nonces are not known must not be given the same key again.
-    fn end_sessions_without_nonces(&mut self, worker: WorkerIndex, nonces: &[NoncePosition]) {
+    fn end_sessions_without_position(&mut self, worker: WorkerIndex, positions: &[MemberPosition]) {
         let known: std::collections::HashSet<MemberId> =
-            nonces.iter().map(|position| position.member).collect();
+            positions.iter().map(|position| position.member).collect();
         let mut unknown = Vec::new();
         for (&channel, room) in self.rooms.iter().filter(|(_, room)| room.worker == worker) {
             let sessions = room.sessions.values();

@@ -70,6 +70,8 @@ pub(super) struct Selected {
     pub(super) payload_types: PayloadTypes,
     /// Where the nonce counter stood when the worker failed; 0 for a key no worker has used.
     pub(super) first_nonce: u32,
+    /// Where the client was found before the worker failed.
+    pub(super) known: Option<SocketAddr>,
 }
 
 impl Session {
@@ -173,6 +175,7 @@ impl Session {
                 key: selected.key.clone(),
                 hint: selected.hint,
                 first_nonce: selected.first_nonce,
+                known: selected.known,
             }),
             payload_types: selected.payload_types.clone(),
             dave: false,

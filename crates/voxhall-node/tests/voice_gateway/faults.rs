@@ -7,7 +7,7 @@ use voxhall_live::{FaultKey, FaultKind, FaultRecord, Impairment, LinkState, Tick
 use voxhall_node::core::{Input, TicketKey, WorkerIndex};
 use voxhall_protocol::ids::UserId;
 use voxhall_sfu::impairment::Direction;
-use voxhall_sfu::{Event, MemberId, NoncePosition, WorkerFailure};
+use voxhall_sfu::{Event, MemberId, MemberPosition, WorkerFailure};
 
 use crate::world::{ALICE, BOB, CHANNEL, World};
 
@@ -154,13 +154,14 @@ fn datagrams_are_impaired_for_whoever_is_there_comes_or_comes_back() {
     end(&mut world, ALICE, FaultKind::Upstream);
     assert_eq!(told(&mut world), [(2, Direction::Up, None)]);
 
-    let position = |member| NoncePosition {
+    let position = |member| MemberPosition {
         member: MemberId(member),
-        next: 9,
+        next_nonce: 9,
+        address: None,
     };
     world.worker(Event::WorkerStopped {
         failure: Some(WorkerFailure::Panic("a bug".into())),
-        nonces: vec![position(1), position(2)],
+        positions: vec![position(1), position(2)],
     });
     world.input(Input::WorkerRebuilt(WorkerIndex(0)));
     assert_eq!(

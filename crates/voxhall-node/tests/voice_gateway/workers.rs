@@ -1,8 +1,10 @@
 //! Workers: who gets which, and what happens when one fails.
 
+use std::net::SocketAddr;
+
 use serde_json::json;
 use voxhall_node::core::{Input, WorkerIndex};
-use voxhall_sfu::{Command, Event, MemberId, NoncePosition, Transport, WorkerFailure};
+use voxhall_sfu::{Command, Event, MemberId, MemberPosition, Transport, WorkerFailure};
 
 use crate::world::{ALICE, BOB, CAROL, OTHER_CHANNEL, World, identify, settings, ticket};
 
@@ -19,14 +21,19 @@ fn kinds(commands: &[(WorkerIndex, Command)]) -> Vec<&'static str> {
     commands.iter().map(kind).collect()
 }
 
-fn failed(nonces: &[(u64, u32)]) -> Event {
-    let position = |&(member, next): &(u64, u32)| NoncePosition {
+fn home() -> SocketAddr {
+    "192.0.2.1:5000".parse().unwrap()
+}
+
+fn failed(positions: &[(u64, u32)]) -> Event {
+    let position = |&(member, next_nonce): &(u64, u32)| MemberPosition {
         member: MemberId(member),
-        next,
+        next_nonce,
+        address: Some(home()),
     };
     Event::WorkerStopped {
         failure: Some(WorkerFailure::Panic("a bug".into())),
-        nonces: nonces.iter().map(position).collect(),
+        positions: positions.iter().map(position).collect(),
     }
 }
 
@@ -71,14 +78,18 @@ fn a_rebuilt_worker_is_given_its_members_again_and_clients_notice_nothing() {
         ],
         "Bob had not selected a protocol"
     );
-    let first_nonce = world.commands.iter().find_map(|(_, command)| match command {
+    let goes_on = world.commands.iter().find_map(|(_, command)| match command {
         Command::Connect {
             transport: Transport::Udp(udp),
             ..
-        } => Some(udp.first_nonce),
+        } => Some((udp.first_nonce, udp.known)),
         _ => None,
     });
-    assert_eq!(first_nonce, Some(4711), "no nonce is used twice");
+    assert_eq!(
+        goes_on,
+        Some((4711, Some(home()))),
+        "no nonce is used twice, and who only listens is found"
+    );
     for client in [alice, bob] {
         assert_eq!(world.close_code(client), None);
         assert_eq!(world.ops(client), Vec::<u64>::new());
@@ -101,7 +112,7 @@ fn a_worker_that_was_asked_to_stop_is_not_rebuilt() {
     let mut world = World::new();
     world.worker(Event::WorkerStopped {
         failure: None,
-        nonces: Vec::new(),
+        positions: Vec::new(),
     });
     assert!(world.rebuilds.is_empty());
 }

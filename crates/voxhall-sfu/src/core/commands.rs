@@ -6,7 +6,7 @@ use voxhall_protocol::voice::Ssrc;
 use voxhall_transport::{Cipher, Sealer};
 
 use super::arrivals::Arrivals;
-use super::binding::Bindings;
+use super::binding::{Bindings, Proof};
 use super::continuity::Continuity;
 use super::history::History;
 use super::ingress::seat;
@@ -180,6 +180,10 @@ impl Core {
         listener.refresh();
         if listener.is_reachable() {
             self.want_keyframes_for(now, index);
+        }
+        if let Some(address) = transport.known {
+            // As good as discovery: the first authentic packet decides.
+            self.bind(now, index, address, Proof::Discovery);
         }
     }
 

@@ -99,7 +99,7 @@ impl Life {
         };
         events(Event::WorkerStopped {
             failure,
-            nonces: core.nonce_positions(),
+            positions: core.positions(),
         });
     }
 

@@ -183,3 +183,46 @@ fn the_address_of_op_1_chooses_between_known_ones_and_is_never_sent_to_by_itself
     world.settle();
     assert_eq!(world.clients[listener].rtp().len(), 1);
 }
+
+#[test]
+fn a_receiver_that_a_failed_worker_had_found_is_sent_media_by_the_next() {
+    let mut world = World::new();
+    let (speaker, listener) = (world.join(), world.join());
+    let found = world.core.positions();
+    let member = world.clients[listener].id;
+    let found = found.iter().find(|position| position.member == member);
+    let known = found.and_then(|position| position.address);
+    assert_eq!(known, Some(world.clients[listener].address));
+
+    let mut world = World::new();
+    let (speaker_again, listener) = (world.join(), world.add(ROOM, 0, MODE));
+    assert_eq!(speaker_again, speaker);
+    let transport = UdpTransport {
+        known,
+        ..world.transport(listener)
+    };
+    let member = world.clients[listener].id;
+    world.command(Command::Connect {
+        member,
+        transport: Transport::Udp(transport),
+        payload_types: PayloadTypes::from_codecs(&native_codecs()),
+        dave: false,
+    });
+    world.speak(speaker, VOICE);
+    world.settle();
+    assert_eq!(
+        world.clients[listener].rtp().len(),
+        1,
+        "though it has not said a word"
+    );
+    world.clients[listener].address = elsewhere();
+    world.speak(listener, VOICE);
+    world.clear();
+    world.speak(speaker, VOICE);
+    world.settle();
+    assert_eq!(
+        world.clients[listener].rtp().len(),
+        1,
+        "its own packets still decide"
+    );
+}

@@ -227,6 +227,7 @@ impl World {
             key: TransportKey::from([client as u8; 32]),
             hint: None,
             first_nonce: 0,
+            known: None,
         }
     }
 
