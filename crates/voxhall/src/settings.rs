@@ -28,6 +28,8 @@ pub struct Settings {
     pub resume_window: Duration,
     /// How long a private call rings.
     pub ring_time: Duration,
+    /// How often clients are told to send heartbeats on either gateway, in place of what each has for itself.
+    pub heartbeat_interval: Option<Duration>,
     /// The host name of main Gateway and REST.
     pub public_host: Option<String>,
     /// The host name of the voice gateway.
@@ -142,6 +144,7 @@ mod tests {
             workers: 1,
             resume_window: Duration::from_secs(60),
             ring_time: Duration::from_secs(30),
+            heartbeat_interval: None,
             public_host: None,
             voice_host: None,
             tls: None,

@@ -205,10 +205,16 @@ fn absolute(folder: &std::path::Path) -> Result<PathBuf> {
 }
 
 fn node_config(settings: &Settings, doors: &Doors) -> NodeConfig {
-    let limits = voxhall_node::Limits {
+    let mut limits = voxhall_node::Limits {
         resume_window: settings.resume_window,
         ..voxhall_node::Limits::default()
     };
+    if let Some(interval) = settings.heartbeat_interval {
+        limits.heartbeat_timeout = limits
+            .heartbeat_timeout
+            .mul_f64(interval.div_duration_f64(limits.heartbeat_interval));
+        limits.heartbeat_interval = interval;
+    }
     NodeConfig {
         limits,
         region: dev::REGION.to_owned(),
@@ -240,6 +246,7 @@ fn control_config(settings: &Settings, doors: &Doors, admin_token: &Token) -> Co
         }],
         limits: voxhall_control::Limits {
             resume_window: settings.resume_window,
+            heartbeat_interval: settings.heartbeat_interval.unwrap_or(limits.heartbeat_interval),
             ring_time: settings.ring_time,
             rest: settings.rest_limits,
             ..limits

@@ -78,6 +78,9 @@ pub struct Args {
     /// Write every message of both gateways to this file, secrets taken out; `voxhall inspect` reads it
     #[arg(long, value_name = "FILE")]
     wire_log: Option<PathBuf>,
+    /// How often clients are told to send heartbeats, so that a missing one shows soon (needs --dev) [default: 41250, and 13750 for voice]
+    #[arg(long, value_name = "MS", requires = "dev", value_parser = clap::value_parser!(u64).range(500..=60_000))]
+    heartbeat_interval: Option<u64>,
 
     /// The host name clients are told for main Gateway and REST
     #[arg(long, value_name = "NAME")]
@@ -204,6 +207,7 @@ impl Args {
             workers: self.workers.map_or(cores, usize::from),
             resume_window: Duration::from_secs(self.resume_window),
             ring_time: Duration::from_secs(self.ring_time),
+            heartbeat_interval: self.heartbeat_interval.map(Duration::from_millis),
             public_host: self.public_host.clone(),
             voice_host: self.voice_host.clone(),
             tls: self.tls_cert.clone().zip(self.tls_key.clone()),

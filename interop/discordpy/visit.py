@@ -1,45 +1,12 @@
 """A bot on discord.py: joins, plays a tone, moves, plays again, leaves. See ../README.md for the contract."""
 
 import asyncio
-import json
-import math
 import os
-import struct
 
 import discord
-import yarl
-from discord.gateway import DiscordWebSocket
-from discord.http import Route
+from judged import Tone, say
 
-RATE = 48_000
-FRAME = RATE // 50
-
-BASE = os.environ["BASE"]
 TONE_HZ = float(os.environ["TONE_HZ"])
-
-# The library offers no option for another server; these two class attributes are its only addresses.
-Route.BASE = f"{BASE}/api/v10"
-DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(BASE.replace("http", "ws", 1))
-
-
-def say(event: str, **more: object) -> None:
-    print(json.dumps({"event": event, **more}), flush=True)
-
-
-class Tone(discord.AudioSource):
-    """A sine wave of so many seconds, as 16-bit stereo PCM in frames of 20 ms."""
-
-    def __init__(self, seconds: float) -> None:
-        self.left = int(seconds * 50)
-        self.sample = 0
-
-    def read(self) -> bytes:
-        if self.left == 0:
-            return b""
-        self.left -= 1
-        start, self.sample = self.sample, self.sample + FRAME
-        wave = (round(12_000 * math.sin(2 * math.pi * TONE_HZ * (start + i) / RATE)) for i in range(FRAME))
-        return b"".join(struct.pack("<hh", sample, sample) for sample in wave)
 
 
 async def play(voice: discord.VoiceClient, seconds: float) -> None:
@@ -49,7 +16,7 @@ async def play(voice: discord.VoiceClient, seconds: float) -> None:
     def after(error: Exception | None) -> None:
         loop.call_soon_threadsafe(ended.set_exception if error else ended.set_result, error)
 
-    voice.play(Tone(seconds), after=after)
+    voice.play(Tone(TONE_HZ, seconds), after=after)
     await asyncio.wait_for(ended, seconds + 10)
 
 
