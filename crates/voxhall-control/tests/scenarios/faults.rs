@@ -348,7 +348,7 @@ async fn what_makes_no_sense_is_refused_with_a_reason() {
     for (method, path, body, field) in [
         (put, "/voice/datagrams", json!({"drop": 101}), "drop"),
         (put, "/voice/datagrams", json!({"delay_ms": 60_001}), "delay_ms"),
-        (put, "/voice/datagrams", json!({"lose": 1}), "body"),
+        (put, "/voice/datagrams", json!({"lose": 1}), "lose"),
         (put, "/voice/heartbeats", json!({"for_ms": 3_600_001}), "for_ms"),
         (post, "/voice/close", json!({"code": 1006}), "code"),
         (post, "/gateway/close", json!({"code": 70}), "code"),
