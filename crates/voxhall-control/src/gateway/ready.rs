@@ -217,7 +217,9 @@ impl Greeting<'_> {
     fn running_calls(&self) -> impl Iterator<Item = Event> {
         let channels = self.world.private_of(self.account.id);
         let calls = channels.filter_map(|channel| self.view.call(channel.id));
-        calls.filter_map(|call| reaction::call_create(call, self.view.room(call.channel_id).collect()))
+        // One that lost its server is unavailable; everybody is told when it is back.
+        let available = calls.filter(|call| self.view.node(&call.node).is_some());
+        available.filter_map(|call| reaction::call_create(call, self.view.room(call.channel_id).collect()))
     }
 }
 

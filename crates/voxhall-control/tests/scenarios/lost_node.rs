@@ -5,6 +5,9 @@ use voxhall_control::Limits;
 
 use crate::harness::{EXP, GUILD, PRIVATE, Server, TURBULENCE, VOICE, names, settle};
 
+/// A client that wants to be told of running calls when it logs in.
+const AUTO_CALL_CONNECT: u64 = 1 << 12;
+
 #[tokio::test]
 async fn to_another_node() {
     let server = Server::start().await;
@@ -56,6 +59,12 @@ async fn a_private_call_is_unavailable_until_its_node_is_back() {
     exp.send(json!({"op": 13, "d": {"channel_id": PRIVATE}})).await;
     exp.send(json!({"op": 1, "d": null})).await;
     assert_eq!(exp.receive().await["op"], 11, "there is no call to tell of");
+    let mut late = server.greet("?v=9&encoding=json").await;
+    let identify = json!({"token": server.token("Exp"), "capabilities": AUTO_CALL_CONNECT, "properties": {}});
+    late.send(json!({"op": 2, "d": identify})).await;
+    late.expect("READY").await;
+    late.send(json!({"op": 1, "d": null})).await;
+    assert_eq!(late.receive().await["op"], 11, "nor to who logs in now");
     server.add_node("local", "127.0.0.1:4433").await;
     let call = exp.expect("CALL_CREATE").await;
     assert_eq!(call["ringing"], json!([EXP]));
