@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::body::Bytes;
 use axum::extract::path::ErrorKind;
 use axum::extract::rejection::PathRejection;
-use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use axum::extract::{FromRequest, FromRequestParts, MatchedPath, Path, Query, Request};
 use axum::http::header::RETRY_AFTER;
 use axum::http::request::Parts;
 use axum::http::{StatusCode, Uri};
@@ -248,13 +248,22 @@ pub(super) async fn no_such_address(uri: Uri) -> Failure {
     }
 }
 
+/// The path of a request; where a token stands in it, only what kind of path it is.
+fn loggable(request: &Request) -> String {
+    let matched = request.extensions().get::<MatchedPath>();
+    match matched.map(MatchedPath::as_str) {
+        Some(matched) if matched.contains("{token}") => matched.to_owned(),
+        _ => request.uri().path().to_owned(),
+    }
+}
+
 /// Says in the log which requests were refused, and louder which failed.
 pub(super) async fn log_refusal(request: Request, next: Next) -> Response {
     let address = request
         .extensions()
         .get::<Peer>()
         .map(|peer| tracing::field::display(peer.address));
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let (method, path) = (request.method().clone(), loggable(&request));
     let response = next.run(request).await;
     let status = response.status();
     if status.is_server_error() {

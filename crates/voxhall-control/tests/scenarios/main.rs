@@ -7,6 +7,7 @@ mod call_ends;
 mod captured_sequences;
 mod close_codes;
 mod commands;
+mod components;
 mod compression;
 mod faults;
 mod group_calls;

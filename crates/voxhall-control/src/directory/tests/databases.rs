@@ -27,6 +27,7 @@ on_both_databases!(
     writes::guilds_last_with_all_that_is_in_them,
     writes::changes_and_deletions_last,
     writes::private_channels_and_calls_last,
+    writes::commands_last,
     writes::the_largest_numbers_and_strangest_texts_last,
     writes::a_refused_write_leaves_nothing,
     writes::writers_side_by_side_lose_nothing,

@@ -3,15 +3,15 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use voxhall_protocol::ids::{ChannelId, GuildId, MessageId, RoleId, UserId};
-use voxhall_protocol::model::ChannelKind;
+use voxhall_protocol::ids::{ApplicationId, ChannelId, CommandId, GuildId, MessageId, RoleId, UserId};
+use voxhall_protocol::model::{ApplicationCommand, ChannelKind};
 
 use super::Trial;
 use crate::Error;
 use crate::directory::TokenDigest;
 use crate::directory::{
-    Ban, CallMessage, Channel, Directory, GuildSettings, GuildWrite, Member, NewUser, Overwrite,
-    OverwriteTarget, Role, delete_channel, delete_role, new_member,
+    Ban, CallMessage, Channel, CommandChange, Directory, GuildSettings, GuildWrite, Member, NewUser,
+    Overwrite, OverwriteTarget, Role, World, delete_channel, delete_role, new_member,
 };
 use crate::permissions::Permissions;
 
@@ -209,6 +209,48 @@ pub(super) async fn private_channels_and_calls_last(trial: &Trial) {
     let second = directory.acknowledge(author, group.id, message.id).await.unwrap();
     assert_eq!((first.version, second.version), (1, 2));
     trial.reopen(directory).await;
+}
+
+pub(super) async fn commands_last(trial: &Trial) {
+    let directory = trial.open().await;
+    let (guild, owner, _) = guild(&directory).await;
+    let application = ApplicationId(owner.0);
+    let command = |id, only: Option<GuildId>| -> ApplicationCommand {
+        let mut command = serde_json::json!({
+            "id": id, "application_id": application, "version": id, "type": 1, "name": "größe '1'",
+            "options": [{"type": 4, "name": "n", "description": "d", "min_value": -0.5, "later": [1]}],
+        });
+        if let Some(guild) = only {
+            command["guild_id"] = serde_json::json!(guild);
+        }
+        serde_json::from_value(command).unwrap()
+    };
+    let change = async |directory: &Directory, removed: &[u64], put: Vec<ApplicationCommand>| {
+        let removed = removed.iter().map(|id| CommandId(*id)).collect();
+        let decide = |_: &_| Ok::<_, Error>((CommandChange { removed, put }, ()));
+        directory.change_commands(application, decide).await.unwrap();
+    };
+    let all = vec![command(1, None), command(2, Some(guild)), command(3, None)];
+    change(&directory, &[], all).await;
+    let renamed = ApplicationCommand {
+        name: "other".to_owned(),
+        ..command(3, None)
+    };
+    change(&directory, &[1], vec![renamed]).await;
+    let directory = trial.reopen(directory).await;
+    let names = |world: &World| -> Vec<String> {
+        world
+            .commands_of(application)
+            .map(|command| command.name.clone())
+            .collect()
+    };
+    assert_eq!(names(&directory.read()), ["größe '1'", "other"]);
+    directory
+        .write_guild(guild, vec![GuildWrite::Delete])
+        .await
+        .unwrap();
+    let directory = trial.reopen(directory).await;
+    assert_eq!(names(&directory.read()), ["other"], "a guild's own go with it");
 }
 
 pub(super) async fn the_largest_numbers_and_strangest_texts_last(trial: &Trial) {
