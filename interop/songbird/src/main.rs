@@ -1,5 +1,6 @@
 //! Bots on serenity and songbird; the argument says which. See ../../README.md for the contract.
 
+mod commands;
 mod judged;
 mod sound;
 mod visit;
@@ -8,6 +9,7 @@ mod visit;
 async fn main() {
     match std::env::args().nth(1).as_deref() {
         Some("visit") => visit::run().await,
+        Some("commands") => commands::run().await,
         other => panic!("there is no bot called {other:?}"),
     }
 }

@@ -13,6 +13,8 @@ pub struct Library {
     pub listens: bool,
     /// The program that joins, plays, moves and leaves: with its arguments, relative to `interop/`.
     pub visit: &'static [&'static str],
+    /// The program that is commanded.
+    pub commands: &'static [&'static str],
     /// The program that plays a queue.
     pub queue: Option<&'static [&'static str]>,
 }
@@ -25,6 +27,7 @@ pub static LIBRARIES: [Library; 3] = [
         hz: 440.0,
         listens: true,
         visit: &["node", "discordjs/visit.mjs"],
+        commands: &["node", "discordjs/commands.mjs"],
         queue: Some(&["node", "discordjs/queue.mjs"]),
     },
     Library {
@@ -33,6 +36,7 @@ pub static LIBRARIES: [Library; 3] = [
         hz: 550.0,
         listens: false,
         visit: &["discordpy/.venv/bin/python", "discordpy/visit.py"],
+        commands: &["discordpy/.venv/bin/python", "discordpy/commanded.py"],
         queue: None,
     },
     Library {
@@ -41,6 +45,7 @@ pub static LIBRARIES: [Library; 3] = [
         hz: 660.0,
         listens: true,
         visit: &["songbird/target/debug/voxhall-interop-songbird", "visit"],
+        commands: &["songbird/target/debug/voxhall-interop-songbird", "commands"],
         queue: None,
     },
 ];

@@ -1,8 +1,9 @@
-//! The judge of foreign clients: runs the bots of `interop/` against servers, and listens to them.
+//! The judge of foreign clients: runs the bots of `interop/` against servers, commands them, and listens to them.
 //!
 //! Prints a line per client and check; ends non-zero if one failed. Arguments choose some libraries or stories by name.
 
 mod bot;
+mod commands;
 mod fault;
 mod library;
 mod queue;
@@ -26,16 +27,19 @@ const PATIENCE: Duration = Duration::from_secs(40);
 enum Story {
     /// Joins, plays, listens, moves, leaves.
     Visit,
+    /// Does what messages and slash commands tell it.
+    Commands,
     /// Plays on through faults.
     Queue,
 }
 
 impl Story {
-    const ALL: [Self; 2] = [Self::Visit, Self::Queue];
+    const ALL: [Self; 3] = [Self::Visit, Self::Commands, Self::Queue];
 
     const fn name(self) -> &'static str {
         match self {
             Self::Visit => "visit",
+            Self::Commands => "commands",
             Self::Queue => "queue",
         }
     }
@@ -47,7 +51,7 @@ impl Story {
     /// What the server is started with besides.
     const fn server(self) -> &'static [&'static str] {
         match self {
-            Self::Visit => &[],
+            Self::Visit | Self::Commands => &[],
             Self::Queue => queue::SERVER,
         }
     }
@@ -56,6 +60,7 @@ impl Story {
         let server = Server::start_with(self.server())?;
         let outcome = match self {
             Self::Visit => visit::judge(library, &server.world).await,
+            Self::Commands => commands::judge(library, &server.world).await,
             Self::Queue => queue::judge(library, &server).await,
         };
         outcome.with_context(|| format!("the server's log:\n{}", server.log()))

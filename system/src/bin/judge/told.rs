@@ -29,7 +29,7 @@ impl Told {
         }
     }
 
-    /// The first event of which `look` makes something, each only once.
+    /// The first event since the last [`Self::forget`] of which `look` makes something, each only once.
     pub async fn find<T>(&mut self, what: &str, mut look: impl FnMut(&Event) -> Option<T>) -> Result<T> {
         let known = self.kept.iter().enumerate();
         if let Some((place, found)) = known
@@ -54,6 +54,12 @@ impl Told {
         })
         .await
         .with_context(|| format!("nobody was told {what}"))?
+    }
+
+    /// Passes over everything that came so far.
+    pub fn forget(&mut self) {
+        self.kept.clear();
+        while self.coming.try_recv().is_some() {}
     }
 
     /// Waits until `user` is in this channel, or with `None` in none.
