@@ -162,7 +162,7 @@ impl Cast {
             76..79 => Action::Rights(
                 guild,
                 yes,
-                rights(dice) | VIEW_CHANNEL * u64::from(dice.random_bool(0.7)),
+                rights(dice) | (VIEW_CHANNEL * u64::from(dice.random_bool(0.7))),
             ),
             79 => Action::Limit(room, dice.random_range(0..4)),
             80 => Action::Delete(room),
@@ -246,9 +246,9 @@ fn except(dice: &mut StdRng, room: usize, other: usize) -> Action {
     let kinds = [VIEW_CHANNEL, CONNECT, SPEAK, STREAM];
     let bits = kinds
         .iter()
-        .fold(0, |bits, kind| bits | kind * u64::from(dice.random_bool(0.35)));
+        .fold(0, |bits, kind| bits | (kind * u64::from(dice.random_bool(0.35))));
     let allowed = kinds
         .iter()
-        .fold(0, |bits, kind| bits | kind * u64::from(dice.random_bool(0.5)));
+        .fold(0, |bits, kind| bits | (kind * u64::from(dice.random_bool(0.5))));
     Action::Except(room, target, bits & allowed, bits & !allowed)
 }

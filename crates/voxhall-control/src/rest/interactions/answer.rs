@@ -62,7 +62,7 @@ pub(super) async fn composed(
     let flags = request.flags.unwrap_or_default();
     let mut message = blank(core, running, after, flags).await?;
     content::fill(&mut message, request)?;
-    message.details.flags = message.details.flags | flags.intersection(MessageFlags::EPHEMERAL);
+    message.details.flags |= flags.intersection(MessageFlags::EPHEMERAL);
     mentions::note(&core.directory.read(), &mut message, allowed.as_ref(), None)?;
     Ok(message)
 }

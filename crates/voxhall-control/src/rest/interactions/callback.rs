@@ -119,7 +119,7 @@ async fn plan(core: &Core, running: &Running, response: InteractionResponse) -> 
             let request: CreateMessage = read_field("data", &data)?;
             let flags = request.flags.unwrap_or_default();
             let mut message = answer::blank(core, running, None, flags).await?;
-            message.details.flags = message.details.flags | MessageFlags::LOADING;
+            message.details.flags |= MessageFlags::LOADING;
             Ok(Plan::Message(message))
         }
         Kind::DeferredUpdate => Ok(Plan::LaterUpdate),
