@@ -215,6 +215,9 @@ impl Core {
                     .act(|facts| facts.still_unconnected(*channel, *user))
                     .await
             }
+            Timer::Confirmation(channel, user) => {
+                self.calls.act(|facts| facts.confirm(*channel, *user)).await
+            }
             Timer::TimeOut(guild, _) => self.look_at_rooms(*guild).await,
             Timer::EmptyStage(channel) => self.stage_stayed_empty(*channel).await.map(|()| true),
             Timer::Sweep => self.carry_idle().await.map(|()| true),

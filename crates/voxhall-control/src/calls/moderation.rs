@@ -229,20 +229,24 @@ impl Facts<'_> {
     pub(crate) fn still_unconnected(self, channel: ChannelId, user: UserId) -> Option<Plan> {
         let mut plan = Plan::new();
         let record = self.view.room(channel).find(|record| record.user_id == user)?;
-        self.reconnect(&mut plan, record)?;
+        if self.reconnect(&mut plan, record)? {
+            plan.confirm_later(channel, user);
+        }
         Some(plan)
     }
 
-    fn reconnect(self, plan: &mut Plan, record: &VoiceRecord) -> Option<()> {
+    /// Gives a new right to connect, and says so, if the voice connection is not alive.
+    fn reconnect(self, plan: &mut Plan, record: &VoiceRecord) -> Option<bool> {
         let channel = record.channel_id?;
         let call = self.view.call(channel)?;
         let lives = self.view.link_state(&call.node, channel, record.user_id) == Some(LinkState::Connected);
         // A call without a node waits for one; everybody in it will be told when it has one.
-        if !lives && self.view.node(&call.node).is_some() {
+        let gives = !lives && self.view.node(&call.node).is_some();
+        if gives {
             let key = key::ticket(&call.node, channel, record.user_id);
             plan.put(self.view, key, &self.ticket(record, call)?);
         }
-        Some(())
+        Some(gives)
     }
 
     /// What becomes of somebody in a stage, one step after the other.

@@ -15,6 +15,10 @@ use super::timers::Timer;
 use super::view::LiveView;
 use crate::directory::CallMessage;
 
+/// How long after a new voice server its owner is told its voice state once more; well after VOICE_SERVER_UPDATE,
+/// which waits a pause itself.
+const TIME_TO_CONFIRM: Duration = Duration::from_millis(50);
+
 /// Where a write expects its key to stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Seen {
@@ -91,6 +95,13 @@ impl Plan {
     /// Sets the timer for a room.
     pub(crate) fn set_timer(&mut self, timer: Timer, after: Duration) {
         self.steps.push(Step::SetTimer(timer, after));
+    }
+
+    /// After somebody who asked again was given a new voice server: lets its voice state be told once more.
+    pub(crate) fn confirm_later(&mut self, channel: ChannelId, user: UserId) {
+        self.steps
+            .push(Step::ClearTimer(Timer::Unconnected(channel, user)));
+        self.set_timer(Timer::Confirmation(channel, user), TIME_TO_CONFIRM);
     }
 
     /// Takes back the timer that ends a call in which somebody waits alone.

@@ -301,8 +301,9 @@ impl<'a> Facts<'a> {
             Some(LinkState::Detached | LinkState::Gone) => true,
             None => ticket.is_none(),
         };
-        if link.is_none() && unchanged && !taken_over {
-            // A client that repeats itself asks for a way in, but may be on its way or have just arrived.
+        if !lost && unchanged && !taken_over {
+            // A client that repeats itself asks for a way in, but may be on its way or have just arrived; or what it
+            // has lost is not known here yet.
             let doubt = Timer::Unconnected(channel, record.user_id);
             plan.push(Step::BeginTimer(doubt, TIME_TO_CONNECT));
         }
@@ -332,10 +333,24 @@ impl<'a> Facts<'a> {
                     plan.put(self.view, key.clone(), &ended);
                 }
                 plan.put(self.view, key, &self.ticket(&record, call)?);
+                if !taken_over {
+                    plan.confirm_later(channel, record.user_id);
+                }
             }
             None => plan.put(self.view, key, &self.ticket(&record, call)?),
         }
         Some(())
+    }
+
+    /// Tells somebody its voice state once more after VOICE_SERVER_UPDATE; `None` if it is not in the room any more.
+    ///
+    /// discord.py believes to be connected when it asks again after 4015: it ignores the state that comes first, begins
+    /// with the server, and then waits for a state.
+    pub(crate) fn confirm(self, channel: ChannelId, user: UserId) -> Option<Plan> {
+        let mut plan = Plan::new();
+        let record = self.view.room(channel).find(|record| record.user_id == user)?;
+        plan.put(self.view, voice_key(self.key_of(record)), record);
+        Some(plan)
     }
 }
 

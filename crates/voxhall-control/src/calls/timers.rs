@@ -14,6 +14,8 @@ pub(crate) enum Timer {
     Waiting(ChannelId),
     /// Somebody repeated op 4 while its voice connection may have been on its way.
     Unconnected(ChannelId, UserId),
+    /// Somebody who asked again was given a new voice server, and is told its voice state once more.
+    Confirmation(ChannelId, UserId),
     /// A member's time-out ends.
     TimeOut(GuildId, UserId),
     /// A live stage has nobody in it.

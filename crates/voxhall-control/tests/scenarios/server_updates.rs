@@ -56,7 +56,31 @@ async fn the_same_again_is_answered_by_whether_the_voice_connection_lives() {
         client.expect("VOICE_STATE_UPDATE").await;
         let again = client.expect("VOICE_SERVER_UPDATE").await;
         assert_ne!(again["token"], first["token"]);
+        pass(Duration::from_millis(60)).await;
+        let confirmed = client.expect("VOICE_STATE_UPDATE").await;
+        assert_eq!(
+            confirmed["channel_id"], VOICE[0],
+            "some wait for a state after the server"
+        );
     }
+}
+
+#[tokio::test]
+async fn the_same_again_before_the_loss_is_known_is_answered_when_it_is() {
+    let server = Server::start().await;
+    let (mut client, _) = server.person("turbulence").await;
+    client.voice(Some(GUILD), Some(VOICE[0])).await;
+    client.several(2).await;
+    server.link(VOICE[0], TURBULENCE, LinkState::Connected).await;
+    settle().await;
+    // The client saw the close frame before control saw the link.
+    client.voice(Some(GUILD), Some(VOICE[0])).await;
+    client.expect("VOICE_STATE_UPDATE").await;
+    server.link(VOICE[0], TURBULENCE, LinkState::Gone).await;
+    pass(Duration::from_secs(1)).await;
+    client.expect("VOICE_SERVER_UPDATE").await;
+    pass(Duration::from_millis(60)).await;
+    client.expect("VOICE_STATE_UPDATE").await;
 }
 
 #[tokio::test]
@@ -88,6 +112,8 @@ async fn the_same_again_on_the_way_in_is_answered_only_if_nobody_arrives() {
     pass(Duration::from_millis(300)).await;
     let third = bot.expect("VOICE_SERVER_UPDATE").await;
     assert_ne!(third["token"], second["token"], "asking thrice is answered once");
+    pass(Duration::from_millis(60)).await;
+    bot.expect("VOICE_STATE_UPDATE").await;
     bot.voice_with(Some(GUILD), Some(VOICE[1]), true).await;
     bot.expect("VOICE_STATE_UPDATE").await;
 }

@@ -77,10 +77,23 @@ impl NodeCore {
             let code = VoiceCloseCode::DaveRequired;
             return self.fail(connection, code, refusal(code));
         }
+        self.begin(now, connection, version, &ticket, identify);
+    }
+
+    /// Begins the session of a ticket, as Identify asks for it.
+    pub(super) fn begin(
+        &mut self,
+        now: Instant,
+        connection: ConnectionId,
+        version: VoiceVersion,
+        ticket: &TicketRecord,
+        identify: &Identify,
+    ) {
         let key = TicketKey {
             channel: ticket.channel_id,
             user: ticket.user_id,
         };
+        self.tickets.used(key);
         self.replace_session(key);
         let layers = video::offered_layers(identify.offered_streams(), self.settings.limits.streams);
         let Some((worker, ssrcs)) = self.place(key, layers.len()) else {
@@ -88,7 +101,7 @@ impl NodeCore {
             return self.fail(connection, VoiceCloseCode::VoiceServerCrashed, reason);
         };
         let sends_video = identify.video == Some(true) || !layers.is_empty();
-        let session = self.new_session(connection, version, &ticket, ssrcs, sends_video);
+        let session = self.new_session(connection, version, ticket, ssrcs, sends_video);
         let ready = self.ready(version, worker, &session, layers);
         self.admit_member(key, worker, session);
         self.impair_again(key);

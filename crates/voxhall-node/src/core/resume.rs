@@ -2,8 +2,11 @@
 
 use std::time::Instant;
 
-use voxhall_live::LinkState;
-use voxhall_protocol::voice::{ClientDisconnect, Message, Resume, VoiceCloseCode, VoiceVersion, WireFrame};
+use voxhall_live::{LinkState, TicketRecord};
+use voxhall_protocol::ids::ServerId;
+use voxhall_protocol::voice::{
+    ClientDisconnect, Identify, Message, Resume, VoiceCloseCode, VoiceVersion, WireFrame,
+};
 
 use super::session::{Attachment, Session};
 use super::{ConnectionId, NodeCore, TicketKey};
@@ -27,6 +30,9 @@ impl NodeCore {
             Some((key, catch_up))
         });
         let Some((key, catch_up)) = resumed else {
+            if let Some(ticket) = self.beginning(version, resume) {
+                return self.begin(now, connection, version, &ticket, &as_identify(&ticket));
+            }
             let reason = "the session is over or too far behind; identify again";
             return self.fail(connection, VoiceCloseCode::SessionInvalid, reason);
         };
@@ -45,6 +51,17 @@ impl NodeCore {
             }
             CatchUp::Announce => self.announce_room(key),
         }
+    }
+
+    /// The ticket of a Resume that comes before there is anything to resume: the session begins with it, and the
+    /// client is told so by Ready. To refuse it would drive a client away that was just given this very token.
+    fn beginning(&mut self, version: VoiceVersion, resume: &Resume) -> Option<TicketRecord> {
+        let ticket = self.tickets.find_unused(version, resume)?;
+        let key = TicketKey {
+            channel: ticket.channel_id,
+            user: ticket.user_id,
+        };
+        (!self.settings.require_dave && !self.refuses_resume(key)).then_some(ticket)
     }
 
     fn take_over(&mut self, connection: ConnectionId, version: VoiceVersion, key: TicketKey) {
@@ -87,6 +104,17 @@ impl NodeCore {
         }
         room.tell_roster(&mut self.outbox, key.user);
     }
+}
+
+/// What a client would have said that only resumes: nothing of video, nothing of end-to-end encryption.
+fn as_identify(ticket: &TicketRecord) -> Identify {
+    let server = ServerId(ticket.server_id);
+    Identify::new(
+        server,
+        ticket.user_id,
+        ticket.session_id.clone(),
+        ticket.token.clone(),
+    )
 }
 
 /// What the client missed; `None` if that cannot be told any more.

@@ -30,6 +30,8 @@ struct Ticket {
     record: TicketRecord,
     /// The token before this one, so that its late user is told the truth (4006 instead of 4004).
     superseded: Option<Token>,
+    /// Whether somebody connected with the current token.
+    used: bool,
 }
 
 impl Tickets {
@@ -39,20 +41,22 @@ impl Tickets {
             channel: record.channel_id,
             user: record.user_id,
         };
-        let superseded = self.remove(key).and_then(|before| {
-            let changed = before.record.token != record.token;
-            if changed {
-                Some(before.record.token)
-            } else {
-                before.superseded
-            }
-        });
+        let (superseded, used) = match self.remove(key) {
+            Some(before) if before.record.token == record.token => (before.superseded, before.used),
+            Some(before) => (Some(before.record.token), false),
+            None => (None, false),
+        };
         *self.servers.entry(record.server_id).or_default() += 1;
         self.by_token.insert(record.token.clone(), key);
         if let Some(token) = &superseded {
             self.by_token.insert(token.clone(), key);
         }
-        self.by_key.insert(key, Ticket { record, superseded });
+        let ticket = Ticket {
+            record,
+            superseded,
+            used,
+        };
+        self.by_key.insert(key, ticket);
     }
 
     /// Forgets a ticket.
@@ -110,6 +114,21 @@ impl Tickets {
             && (!version.has_channel_id() || resume.channel_id == Some(key.channel))
             && ticket.ended.is_none();
         right.then_some(key)
+    }
+
+    /// The ticket that a Resume names although nobody has connected with it yet: the client was given a new server
+    /// after it lost the old one, and had made up its mind to resume before that (discord.py does after 4015).
+    pub(super) fn find_unused(&self, version: VoiceVersion, resume: &Resume) -> Option<TicketRecord> {
+        let key = self.find_resumed(version, resume)?;
+        let ticket = self.by_key.get(&key).filter(|ticket| !ticket.used)?;
+        Some(ticket.record.clone())
+    }
+
+    /// Somebody connects with a ticket.
+    pub(super) fn used(&mut self, key: TicketKey) {
+        if let Some(ticket) = self.by_key.get_mut(&key) {
+            ticket.used = true;
+        }
     }
 
     /// The token is nobody's: 4004 if the session it was said for is there, else 4006.

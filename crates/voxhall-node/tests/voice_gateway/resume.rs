@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use voxhall_node::core::{ConnectionId, Input};
+use voxhall_protocol::ids::UserId;
 use voxhall_sfu::Command;
 
-use crate::world::{ALICE, BOB, CAROL, CHANNEL, World, select, settings};
+use crate::world::{ALICE, BOB, CAROL, CHANNEL, GUILD, World, select, session_id, settings};
 
 fn seqs(frames: &[Value]) -> Vec<u64> {
     frames.iter().filter_map(|frame| frame["seq"].as_u64()).collect()
@@ -295,4 +296,44 @@ fn a_session_that_published_goes_on_publishing() {
             .iter()
             .any(|(_, command)| matches!(command, Command::RemoveMember { .. }))
     );
+}
+
+/// Gives a user another right to connect, as after an op 4 of a client that lost its voice server.
+fn renew(world: &mut World, user: UserId) -> Value {
+    let token = format!("second token of {user}");
+    world.reissue(user, |record| record.token = token.clone().into());
+    json!({"server_id": GUILD.to_string(), "session_id": session_id(user), "token": token, "seq_ack": -1})
+}
+
+#[test]
+fn with_a_token_that_nobody_has_used_begins_a_session() {
+    let mut world = World::new();
+    let first = world.join("8", ALICE);
+    world.lose(first);
+    let resume = renew(&mut world, ALICE);
+    let client = world.open("8");
+    world.send(client, 7, resume.clone());
+    assert_eq!(world.ops(client), [8, 2], "Ready, as after Identify");
+    world.send(client, 1, select());
+    assert_eq!(world.ops(client)[0], 4);
+
+    world.lose(client);
+    let client = world.open("8");
+    world.send(client, 7, resume.clone());
+    assert_eq!(world.ops(client)[..2], [8, 9], "now there is something to resume");
+    world.lose(client);
+    world.pass(settings().limits.resume_window + Duration::from_secs(1));
+    let client = world.open("8");
+    world.send(client, 7, resume);
+    assert_eq!(world.close_code(client), Some(4006), "and now no more");
+}
+
+#[test]
+fn with_a_new_token_but_for_another_session_is_refused() {
+    let mut world = World::new();
+    let mut resume = renew(&mut world, ALICE);
+    resume["session_id"] = json!("another");
+    let client = world.open("8");
+    world.send(client, 7, resume);
+    assert_eq!(world.close_code(client), Some(4006));
 }
