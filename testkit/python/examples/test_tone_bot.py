@@ -55,12 +55,20 @@ async def test_is_heard(voxhall: Voxhall) -> None:
 async def test_goes_on_after_its_voice_socket_is_closed(voxhall: Voxhall) -> None:
     async with tone_bot(voxhall) as bot:
         assert await voxhall.heard(bot) > -30
-        for code in (4006, None):
+        for code in (4006, 4009, 4015, None):
             voxhall.faults(bot).close_voice(code)
-            # The library waits a little, leaves the channel and joins again.
+            # After most codes the library waits a little, leaves the channel and joins again.
             await asyncio.sleep(3)
             await voxhall.connected(bot)
             assert await voxhall.heard(bot) > -30
+
+
+async def test_is_heard_by_the_same_listener_after_the_media_worker_crashed(voxhall: Voxhall) -> None:
+    async with tone_bot(voxhall) as bot:
+        assert await voxhall.heard(bot) > -30
+        voxhall.faults(bot).crash_worker()
+        await asyncio.sleep(1)
+        assert await voxhall.heard(bot) > -30
 
 
 async def test_survives_the_loss_of_every_tenth_packet(voxhall: Voxhall) -> None:
