@@ -17,6 +17,9 @@ const WRITERS: usize = 6;
 /// How many writes are acknowledged before the server is killed, round by round.
 const ROUNDS: [usize; 4] = [1, 17, 40, 63];
 
+/// Whoever writes as fast as it can must not be held back.
+const UNLIMITED: [&str; 2] = ["--rest-limits", "off"];
+
 /// Something that the server said is done.
 #[derive(Debug)]
 enum Done {
@@ -31,7 +34,7 @@ enum Done {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn on_sqlite() -> Result<()> {
-    let server = rounds(Server::start()?).await?;
+    let server = rounds(Server::start_with(&UNLIMITED)?).await?;
     let script = "import sqlite3, sys\n\
                   database = sqlite3.connect(sys.argv[1])\n\
                   print(database.execute('PRAGMA integrity_check').fetchall() == [('ok',)] \
@@ -46,7 +49,10 @@ async fn on_sqlite() -> Result<()> {
 async fn on_postgresql() -> Result<()> {
     let cluster = Cluster::start()?;
     let database = cluster.database()?;
-    let server = rounds(Server::start_with(&["--database", &database])?).await?;
+    let server = rounds(Server::start_with(
+        &[&UNLIMITED[..], &["--database", &database]].concat(),
+    )?)
+    .await?;
     ensure!(
         !server.folder().join("directory.db").exists(),
         "a file is kept beside the database"
@@ -109,7 +115,8 @@ impl Writer {
     /// `None` once a request was not answered with success.
     async fn write(&self, acknowledged: &mpsc::UnboundedSender<Done>) -> Option<()> {
         let (guild, owner) = (&self.guild, &self.owner);
-        let person = json!({"name": format!("writer {}", self.number)});
+        // Names of people are unique.
+        let person = json!({"name": format!("writer.{}.{:08x}", self.number, rand::random::<u32>())});
         let user = id(&self.operator("POST", "/admin/users", person).await?)?;
         acknowledged.send(Done::User(user.clone())).ok()?;
         let path = format!("/admin/users/{user}/tokens");

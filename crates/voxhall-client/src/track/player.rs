@@ -78,9 +78,7 @@ impl Player {
     /// The track that plays, past those that are over.
     fn current(&self) -> Option<Arc<Track>> {
         let mut tracks = self.tracks.lock();
-        while tracks.front().is_some_and(|track| track.is_over()) {
-            tracks.pop_front();
-        }
+        drop_finished(&mut tracks);
         tracks.front().cloned()
     }
 
@@ -97,7 +95,12 @@ impl Player {
 
     /// Stops the track that plays; the next one begins.
     pub(crate) fn skip(&self) {
-        let first = self.tracks.lock().pop_front();
+        let first = {
+            let mut tracks = self.tracks.lock();
+            // One that has just ended is not what plays, though nobody may have looked since.
+            drop_finished(&mut tracks);
+            tracks.pop_front()
+        };
         stop_all(first);
     }
 
@@ -119,6 +122,13 @@ impl Player {
     /// How many tracks play or wait.
     pub(crate) fn len(&self) -> usize {
         self.tracks.lock().iter().filter(|track| !track.is_over()).count()
+    }
+}
+
+/// Takes out the tracks at the front that are over.
+fn drop_finished(tracks: &mut VecDeque<Arc<Track>>) {
+    while tracks.front().is_some_and(|track| track.is_over()) {
+        tracks.pop_front();
     }
 }
 
@@ -237,5 +247,23 @@ mod tests {
         player.skip();
         assert_eq!(new_handle.state(), TrackState::Stopped);
         assert_eq!(player.len(), 0);
+    }
+
+    #[test]
+    fn skipping_spares_the_track_after_one_that_has_just_ended() {
+        let player = Arc::new(Player::default());
+        let mut playhead = Playhead::new(Arc::clone(&player));
+        let (ended, ended_handle) = track(9, false);
+        let (second, second_handle) = track(9, false);
+        let (third, third_handle) = track(9, false);
+        for track in [ended, second, third] {
+            track.feed();
+            player.append(track);
+        }
+        ended_handle.stop();
+        player.skip();
+        assert_eq!(second_handle.state(), TrackState::Stopped);
+        assert!(matches!(playhead.take(), Taken::Frame(_)));
+        assert_eq!(third_handle.state(), TrackState::Playing);
     }
 }
