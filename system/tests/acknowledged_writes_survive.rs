@@ -120,7 +120,7 @@ impl Writer {
         let user = id(&self.operator("POST", "/admin/users", person).await?)?;
         acknowledged.send(Done::User(user.clone())).ok()?;
         let path = format!("/admin/users/{user}/tokens");
-        let token = self.operator("POST", &path, Value::Null).await?["token"]
+        let token = self.operator("POST", &path, json!({})).await?["token"]
             .as_str()?
             .to_owned();
         acknowledged.send(Done::Token(token, user.clone())).ok()?;
