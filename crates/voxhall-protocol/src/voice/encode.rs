@@ -97,7 +97,10 @@ fn json<T: Serialize>(value: &T) -> String {
 
 fn text(version: VoiceVersion, message: &Message, side: Side, seq: Option<u16>) -> String {
     let op = match message {
-        Message::HeartbeatAck(_) if version.echoes_heartbeat() => u64::from(VoiceOpcode::Heartbeat.number()),
+        // Only servers echo: what a client sends as an acknowledgement, which is no business of its, stays one.
+        Message::HeartbeatAck(_) if version.echoes_heartbeat() && side == Side::Server => {
+            u64::from(VoiceOpcode::Heartbeat.number())
+        }
         Message::Unknown { op, .. } => *op,
         known => known.opcode().map_or(0, |opcode| u64::from(opcode.number())),
     };

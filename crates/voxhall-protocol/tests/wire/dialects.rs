@@ -155,6 +155,16 @@ fn any_nonce_comes_back_untouched() {
 }
 
 #[test]
+fn only_a_server_echoes_a_heartbeat_as_a_heartbeat() {
+    let ack = decode_server_text(VoiceVersion::V1, r#"{"op":3,"d":7}"#)
+        .unwrap()
+        .message;
+    assert_eq!(text(encode_server(VoiceVersion::V1, &ack, None))["op"], 3);
+    // No client has a reason to say this; what one says all the same is not taken for something else.
+    assert_eq!(text(encode_client(VoiceVersion::V1, &ack))["op"], 6);
+}
+
+#[test]
 fn nothing_numbered_yet_is_said_in_three_ways() {
     for beat in [
         r#"{"t":1,"seq_ack":-1}"#,
