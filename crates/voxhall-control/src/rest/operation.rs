@@ -175,7 +175,12 @@ impl<T: JsonSchema> Input for Named<T> {
             Some(each) => each.clone(),
             None => vec![schema.to_value()],
         };
-        for (name, schema) in std::mem::take(&mut operation.names).iter().zip(&each) {
+        let names = std::mem::take(&mut operation.names);
+        // A token stands in the path of what is answered without an account.
+        if names.iter().any(|name| name == "token") {
+            operation.fails::<ApiError>(StatusCode::UNAUTHORIZED);
+        }
+        for (name, schema) in names.iter().zip(&each) {
             operation.parameter("path", name, true, schema);
         }
         operation.fails::<ApiError>(StatusCode::BAD_REQUEST);
