@@ -22,8 +22,9 @@ pub enum Error {
     /// The packet was not sealed with this key, or was changed on its way. Drop it.
     #[error("the packet does not authenticate under the session's key")]
     Authentication,
-    /// The very same packet came before, or an older one was replayed into a live stream. Drop it.
-    #[error("the packet was received before")]
+    /// The very same packet came before, or an older one was replayed into a live stream. Drop it. When SRTP is
+    /// sealed: a packet with this number was sealed before, and a second one would give the key away. Drop it too.
+    #[error("a packet with this number was there before")]
     Replayed,
     /// The caller's buffer cannot hold what is to be written. Use one as long as the largest datagram.
     #[error("the buffer has {available} bytes, {needed} are needed")]
@@ -46,12 +47,21 @@ pub enum Error {
     /// resume, the client connects anew.
     #[error("every nonce of this session's key is used; the session needs a new key")]
     NoncesExhausted,
+    /// SRTP keys have not the length that the profile asks for. Have DTLS export
+    /// [`SrtpProfile::keying_length`](crate::srtp::SrtpProfile::keying_length) bytes.
+    #[error("the SRTP keys have {given} bytes, the profile takes {expected}")]
+    KeyingMaterial {
+        /// Bytes that the profile takes.
+        expected: usize,
+        /// Bytes that were given.
+        given: usize,
+    },
     /// A header extension does not fit its form: one-byte ids are 1–14 with 1–16 bytes, two-byte ids 1–255 with at
     /// most 255 bytes. The caller's mistake.
     #[error("a header extension element does not fit the form of its block")]
     ExtensionElement,
-    /// More was to be written than the format has room for: sources, report blocks, statuses or padding. Split it
-    /// over several packets.
+    /// More was to be written than the format has room for: sources, report blocks, statuses, padding or the value of
+    /// a STUN attribute. Split it over several packets where that is possible.
     #[error("too many items for one packet of this kind")]
     TooMany,
 }

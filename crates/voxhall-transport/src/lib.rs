@@ -1,4 +1,4 @@
-//! RTP and RTCP packets, the eight transport encryption modes, nonces and replay windows; opens no socket.
+//! RTP and RTCP packets, the eight transport encryption modes, SRTP, nonces and replay windows; opens no socket.
 //!
 //! Everything here works on byte slices that the caller owns. Nothing on the way of a packet allocates, and bytes from
 //! the network can make nothing here panic.
@@ -7,7 +7,9 @@
 //! [`RtpPacket::parse`] or [`rtcp::packets`] → [`replay::ReplayWindow::accept`]. The way out: [`rtp::RtpHeader::write`]
 //! → [`Sealer::seal_parts`].
 //!
-//! Not here: sockets, rooms, the WebRTC transport (DTLS, SRTP), packetisation of codecs.
+//! WebRTC clients speak [`srtp`] in place of the encryption modes.
+//!
+//! Not here: sockets, rooms, DTLS, packetisation of codecs.
 
 pub mod crypto;
 pub mod demux;
@@ -18,6 +20,7 @@ pub mod rtcp;
 pub mod rtp;
 pub mod rtx;
 pub mod silence;
+pub mod srtp;
 
 pub use crypto::{Cipher, NonceSuffix, Opened, PacketKind, Sealer, TransportKey};
 pub use error::Error;

@@ -20,6 +20,7 @@ use voxhall_transport::replay::ReplayWindow;
 use voxhall_transport::rtcp::{RtcpPacket, packets};
 use voxhall_transport::rtp::RtpHeader;
 use voxhall_transport::rtx::{RtxPayload, write_retransmission};
+use voxhall_transport::srtp::{SrtpMaster, SrtpOpener, SrtpProfile};
 use voxhall_transport::{
     Cipher, PacketKind, PayloadType, RtpPacket, RtpPacketMut, SequenceNumber, TransportKey,
 };
@@ -28,6 +29,7 @@ fn read_everything(bytes: &[u8]) {
     black_box(classify(bytes, LegacyDiscovery::Accepted));
     black_box(classify(bytes, LegacyDiscovery::Refused));
     open_in_every_mode(bytes);
+    open_in_every_profile(bytes);
     if let Ok(packet) = RtpPacket::parse(bytes) {
         read_rtp(&packet);
     }
@@ -52,6 +54,21 @@ fn open_in_every_mode(bytes: &[u8]) {
                 !opened || mode == EncryptionMode::Plain,
                 "{mode} opened what nobody sealed"
             );
+        }
+    }
+}
+
+fn open_in_every_profile(bytes: &[u8]) {
+    for profile in SrtpProfile::ALL {
+        let master = SrtpMaster::new(
+            profile,
+            &[9; 32][..profile.key_length()],
+            &[9; 14][..profile.salt_length()],
+        );
+        let mut opener = SrtpOpener::new(profile, &master.expect("the lengths fit"));
+        for kind in [PacketKind::Rtp, PacketKind::Rtcp] {
+            let opened = opener.open(kind, &mut bytes.to_vec()).is_ok();
+            assert!(!opened, "{profile:?} opened what nobody sealed");
         }
     }
 }

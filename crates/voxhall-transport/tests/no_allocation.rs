@@ -11,6 +11,7 @@ use voxhall_transport::crypto::{MAX_OVERHEAD, PacketFingerprint};
 use voxhall_transport::extension::{ExtensionForm, ExtensionMap, ExtensionWriter};
 use voxhall_transport::replay::ReplayWindow;
 use voxhall_transport::rtp::RtpHeader;
+use voxhall_transport::srtp::{DtlsRole, SRTP_MAX_OVERHEAD, SrtpKeys, SrtpOpener, SrtpProfile, SrtpSealer};
 use voxhall_transport::{Cipher, PacketKind, RtpPacket, Sealer, TransportKey};
 
 const PACKET: [u8; 40] = {
@@ -64,6 +65,31 @@ fn sealing_and_opening_do_not_allocate() {
                 .expect("own packet");
         });
         assert_eq!(count, 0, "{mode}");
+    }
+}
+
+#[test]
+fn srtp_does_not_allocate_once_a_stream_is_known() {
+    for profile in SrtpProfile::ALL {
+        let exported = vec![3; profile.keying_length()];
+        let keys = SrtpKeys::from_exported(profile, &exported, DtlsRole::Server).expect("long enough");
+        let mut sealer = SrtpSealer::new(profile, &keys.outbound);
+        let mut opener = SrtpOpener::new(profile, &keys.outbound);
+        let mut buffer = [0; PACKET.len() + SRTP_MAX_OVERHEAD];
+        let mut exchange = |sequence: u16| {
+            let mut packet = PACKET;
+            packet[2..4].copy_from_slice(&sequence.to_be_bytes());
+            for kind in [PacketKind::Rtp, PacketKind::Rtcp] {
+                let length = sealer
+                    .seal_parts(kind, &packet[..20], &packet[20..], &mut buffer)
+                    .expect("it fits");
+                let opened = opener.open(kind, &mut buffer[..length]).expect("own packet");
+                assert_eq!(*opened.packet, packet);
+            }
+        };
+        exchange(1);
+        let count = allocations(|| (2..2_000).for_each(exchange));
+        assert_eq!(count, 0, "{profile:?}");
     }
 }
 

@@ -88,6 +88,27 @@ struct Layout {
 
 impl Layout {
     fn of(packet: &[u8]) -> Result<Self, Error> {
+        let HeaderLayout {
+            extension_start,
+            payload_start,
+        } = HeaderLayout::of(packet)?;
+        let payload_end = packet.len() - padding_length(packet[0], &packet[payload_start..])?;
+        Ok(Self {
+            extension_start,
+            payload_start,
+            payload_end,
+        })
+    }
+}
+
+/// The part of a [`Layout`] that can be told while the payload is still encrypted.
+struct HeaderLayout {
+    extension_start: usize,
+    payload_start: usize,
+}
+
+impl HeaderLayout {
+    fn of(packet: &[u8]) -> Result<Self, Error> {
         let fixed = packet
             .first_chunk::<FIXED_HEADER_LENGTH>()
             .ok_or(Error::Truncated)?;
@@ -106,13 +127,16 @@ impl Layout {
         if payload_start > packet.len() {
             return Err(Error::Truncated);
         }
-        let payload_end = packet.len() - padding_length(fixed[0], &packet[payload_start..])?;
         Ok(Self {
             extension_start,
             payload_start,
-            payload_end,
         })
     }
+}
+
+/// Bytes of the header at the front of `packet`, with CSRCs and extensions. The payload may still be encrypted.
+pub(crate) fn header_length(packet: &[u8]) -> Result<usize, Error> {
+    HeaderLayout::of(packet).map(|layout| layout.payload_start)
 }
 
 /// How many of the bytes behind the header are padding, the count included.
