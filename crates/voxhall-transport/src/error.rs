@@ -19,6 +19,10 @@ pub enum Error {
     /// A field of an RTCP packet contradicts another. Drop the packet; those before it in the compound are good.
     #[error("the RTCP packet contradicts itself")]
     MalformedRtcp,
+    /// A STUN message is not of the kind that is expected here, contradicts itself, or its fingerprint is wrong. Drop
+    /// it.
+    #[error("the STUN message is malformed or not expected here")]
+    MalformedStun,
     /// The packet was not sealed with this key, or was changed on its way. Drop it.
     #[error("the packet does not authenticate under the session's key")]
     Authentication,

@@ -1,4 +1,4 @@
-//! RTP and RTCP packets, the eight transport encryption modes, SRTP, nonces and replay windows; opens no socket.
+//! RTP and RTCP packets, the eight transport encryption modes, SRTP, STUN, nonces and replay windows; opens no socket.
 //!
 //! Everything here works on byte slices that the caller owns. Nothing on the way of a packet allocates, and bytes from
 //! the network can make nothing here panic.
@@ -7,7 +7,7 @@
 //! [`RtpPacket::parse`] or [`rtcp::packets`] → [`replay::ReplayWindow::accept`]. The way out: [`rtp::RtpHeader::write`]
 //! → [`Sealer::seal_parts`].
 //!
-//! WebRTC clients speak [`srtp`] in place of the encryption modes.
+//! WebRTC clients speak [`stun`] first, then DTLS, then [`srtp`] in place of the encryption modes.
 //!
 //! Not here: sockets, rooms, DTLS, packetisation of codecs.
 
@@ -21,6 +21,7 @@ pub mod rtp;
 pub mod rtx;
 pub mod silence;
 pub mod srtp;
+pub mod stun;
 
 pub use crypto::{Cipher, NonceSuffix, Opened, PacketKind, Sealer, TransportKey};
 pub use error::Error;

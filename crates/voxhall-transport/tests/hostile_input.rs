@@ -21,6 +21,7 @@ use voxhall_transport::rtcp::{RtcpPacket, packets};
 use voxhall_transport::rtp::RtpHeader;
 use voxhall_transport::rtx::{RtxPayload, write_retransmission};
 use voxhall_transport::srtp::{SrtpMaster, SrtpOpener, SrtpProfile};
+use voxhall_transport::stun::{BindingRequest, BindingResponse, ErrorCode, TransactionId};
 use voxhall_transport::{
     Cipher, PacketKind, PayloadType, RtpPacket, RtpPacketMut, SequenceNumber, TransportKey,
 };
@@ -30,6 +31,7 @@ fn read_everything(bytes: &[u8]) {
     black_box(classify(bytes, LegacyDiscovery::Refused));
     open_in_every_mode(bytes);
     open_in_every_profile(bytes);
+    read_stun(bytes);
     if let Ok(packet) = RtpPacket::parse(bytes) {
         read_rtp(&packet);
     }
@@ -71,6 +73,30 @@ fn open_in_every_profile(bytes: &[u8]) {
             assert!(!opened, "{profile:?} opened what nobody sealed");
         }
     }
+}
+
+fn read_stun(bytes: &[u8]) {
+    if let Ok(request) = BindingRequest::parse(bytes) {
+        assert_ne!(
+            request.check("made up"),
+            Ok(()),
+            "who does not know the password is not believed"
+        );
+        let mut out = [0; 2_000];
+        for code in [
+            ErrorCode::BadRequest,
+            ErrorCode::Unauthorized,
+            ErrorCode::UnknownAttribute,
+        ] {
+            let length = request.write_error(code, "made up", &mut out).expect("it fits");
+            let response = BindingResponse::parse(&out[..length], request.transaction(), "made up");
+            assert_eq!(response, Ok(BindingResponse::Refused(code.number())));
+        }
+    }
+    let transaction = bytes.get(8..20).and_then(|id| id.try_into().ok());
+    let transaction = TransactionId(transaction.unwrap_or_default());
+    let response = BindingResponse::parse(bytes, transaction, "made up");
+    assert!(!matches!(response, Ok(BindingResponse::Success(_))));
 }
 
 fn read_rtp(packet: &RtpPacket<'_>) {
@@ -178,6 +204,7 @@ fn every_byte_of_every_plain_packet_takes_every_extreme() {
                     read_rtp(&packet);
                 }
                 packets(&mutated).flatten().for_each(read_rtcp);
+                read_stun(&mutated);
             }
         }
     }
@@ -206,6 +233,24 @@ proptest! {
         let mut datagram = vec![0x80 | count, packet_type, length[0], length[1]];
         datagram.extend(words.into_iter().flatten());
         packets(&datagram).flatten().for_each(read_rtcp);
+    }
+
+    #[test]
+    fn attributes_of_any_kind_and_length_are_read(
+        attributes in vec((any::<u16>(), 0..40_u16, vec(any::<u8>(), 0..40)), 0..8), known in any::<bool>(),
+    ) {
+        let mut datagram = vec![0, 1, 0, 0, 0x21, 0x12, 0xA4, 0x42];
+        datagram.extend([7; 12]);
+        for (kind, length, value) in attributes {
+            let kind = if known { [0x0006, 0x0008, 0x0024, 0x0025, 0x8028, 0x802A][usize::from(kind % 6)] } else { kind };
+            datagram.extend(kind.to_be_bytes());
+            datagram.extend(length.to_be_bytes());
+            datagram.extend(value);
+        }
+        datagram.resize(datagram.len().next_multiple_of(4), 0);
+        let length = u16::try_from(datagram.len() - 20).expect("short");
+        datagram[2..4].copy_from_slice(&length.to_be_bytes());
+        read_stun(&datagram);
     }
 
     #[test]

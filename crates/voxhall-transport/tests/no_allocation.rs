@@ -12,6 +12,9 @@ use voxhall_transport::extension::{ExtensionForm, ExtensionMap, ExtensionWriter}
 use voxhall_transport::replay::ReplayWindow;
 use voxhall_transport::rtp::RtpHeader;
 use voxhall_transport::srtp::{DtlsRole, SRTP_MAX_OVERHEAD, SrtpKeys, SrtpOpener, SrtpProfile, SrtpSealer};
+use voxhall_transport::stun::{
+    BindingRequest, BindingResponse, ConnectivityCheck, ErrorCode, IceRole, TransactionId, write_success,
+};
 use voxhall_transport::{Cipher, PacketKind, RtpPacket, Sealer, TransportKey};
 
 const PACKET: [u8; 40] = {
@@ -91,6 +94,31 @@ fn srtp_does_not_allocate_once_a_stream_is_known() {
         let count = allocations(|| (2..2_000).for_each(exchange));
         assert_eq!(count, 0, "{profile:?}");
     }
+}
+
+#[test]
+fn connectivity_checks_do_not_allocate() {
+    let check = ConnectivityCheck {
+        transaction: TransactionId([4; 12]),
+        receiver_ufrag: "tK/L",
+        sender_ufrag: "6nHO",
+        priority: 1,
+        use_candidate: true,
+        role: IceRole::Controlling(5),
+    };
+    let source = "203.0.113.7:50123".parse().expect("an address");
+    let (mut request, mut response) = ([0; 200], [0; 200]);
+    let count = allocations(|| {
+        let length = check.write("password", &mut request).expect("it fits");
+        let read = BindingRequest::parse(&request[..length]).expect("well-formed");
+        assert_eq!(read.check("password"), Ok(()));
+        let length = write_success(read.transaction(), source, "password", &mut response).expect("it fits");
+        let answer = BindingResponse::parse(&response[..length], check.transaction, "password");
+        assert_eq!(answer, Ok(BindingResponse::Success(source)));
+        let refused = read.write_error(ErrorCode::UnknownAttribute, "password", &mut response);
+        refused.expect("it fits");
+    });
+    assert_eq!(count, 0);
 }
 
 #[test]
