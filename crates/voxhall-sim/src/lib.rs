@@ -1,4 +1,4 @@
-//! A deterministic network: latency, loss, reordering, duplication and damage, seeded.
+//! A deterministic network: latency, loss, reordering, duplication, damage and narrow places, seeded.
 //!
 //! Tests put it between two peers; the media worker puts it on the way of a member for whom a fault is set. It carries
 //! datagrams between socket addresses in the time it is told and does nothing by itself: a test sends, asks when the
@@ -45,6 +45,24 @@ pub struct Conditions {
     pub reordering: f64,
     /// How long those are held back.
     pub hold_back: Duration,
+    /// The narrowest place on the way, if it is narrow enough to matter.
+    pub bottleneck: Option<Bottleneck>,
+}
+
+/// Where datagrams wait for each other: one after the other takes its time to pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bottleneck {
+    /// Bits of payload that pass in a second.
+    pub bits_per_second: u32,
+    /// How long a datagram waits at most; one that would wait longer is lost.
+    pub queue: Duration,
+}
+
+impl Bottleneck {
+    /// How long a datagram of that many bytes takes to pass.
+    fn time_to_pass(&self, bytes: usize) -> Duration {
+        Duration::from_secs_f64(bytes as f64 * 8.0 / f64::from(self.bits_per_second.max(1)))
+    }
 }
 
 impl Conditions {
@@ -57,6 +75,7 @@ impl Conditions {
         corruption: 0.0,
         reordering: 0.0,
         hold_back: Duration::ZERO,
+        bottleneck: None,
     };
 
     /// A bad evening on a wireless network.
@@ -68,6 +87,7 @@ impl Conditions {
         corruption: 0.0,
         reordering: 0.1,
         hold_back: Duration::from_millis(45),
+        bottleneck: None,
     };
 }
 
@@ -87,7 +107,7 @@ pub struct Datagram {
 pub struct Counts {
     /// Given to the network.
     pub sent: u64,
-    /// Thrown away by it.
+    /// Thrown away by it, by chance or because they would have waited too long.
     pub lost: u64,
     /// Doubled by it.
     pub duplicated: u64,
@@ -104,9 +124,20 @@ pub struct Network {
     conditions: Conditions,
     /// Conditions of single senders, which go before the general ones.
     links: HashMap<SocketAddr, Conditions>,
+    /// Conditions of single receivers, which go before those of senders.
+    last_links: HashMap<SocketAddr, Conditions>,
+    /// Until when each bottleneck is taken.
+    occupied: HashMap<End, Instant>,
     in_flight: BinaryHeap<Reverse<InFlight>>,
     serial: u64,
     counts: Counts,
+}
+
+/// Whose link it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum End {
+    Sender(SocketAddr),
+    Receiver(SocketAddr),
 }
 
 /// Ordered by time of arrival; what arrives at one time arrives in the order of sending.
@@ -137,6 +168,8 @@ impl Network {
             random: Random::new(seed),
             conditions,
             links: HashMap::new(),
+            last_links: HashMap::new(),
+            occupied: HashMap::new(),
             in_flight: BinaryHeap::new(),
             serial: 0,
             counts: Counts::default(),
@@ -153,9 +186,14 @@ impl Network {
         self.links.insert(from, conditions);
     }
 
+    /// Changes what happens to what is sent to one address from now on, by whomever.
+    pub fn set_last_link(&mut self, to: SocketAddr, conditions: Conditions) {
+        self.last_links.insert(to, conditions);
+    }
+
     /// Takes a datagram.
     pub fn send(&mut self, now: Instant, from: SocketAddr, to: SocketAddr, payload: Vec<u8>) {
-        let conditions = self.links.get(&from).copied().unwrap_or(self.conditions);
+        let (end, conditions) = self.link(from, to);
         self.counts.sent += 1;
         if self.random.chance(conditions.loss) {
             self.counts.lost += 1;
@@ -168,9 +206,18 @@ impl Network {
         }
         if self.random.chance(conditions.duplication) {
             self.counts.duplicated += 1;
-            self.launch(now, &conditions, datagram.clone());
+            self.launch(now, end, &conditions, datagram.clone());
         }
-        self.launch(now, &conditions, datagram);
+        self.launch(now, end, &conditions, datagram);
+    }
+
+    /// The link that a datagram takes. Without conditions of their own, senders have a link each.
+    fn link(&self, from: SocketAddr, to: SocketAddr) -> (End, Conditions) {
+        if let Some(conditions) = self.last_links.get(&to) {
+            return (End::Receiver(to), *conditions);
+        }
+        let conditions = self.links.get(&from).copied().unwrap_or(self.conditions);
+        (End::Sender(from), conditions)
     }
 
     /// When the next datagram arrives.
@@ -216,8 +263,12 @@ impl Network {
         }
     }
 
-    fn launch(&mut self, now: Instant, conditions: &Conditions, datagram: Datagram) {
-        let mut due = now + conditions.latency + self.random.up_to(conditions.jitter);
+    fn launch(&mut self, now: Instant, end: End, conditions: &Conditions, datagram: Datagram) {
+        let Some(passed) = self.pass(now, end, conditions, &datagram) else {
+            self.counts.lost += 1;
+            return;
+        };
+        let mut due = passed + conditions.latency + self.random.up_to(conditions.jitter);
         if self.random.chance(conditions.reordering) {
             due += conditions.hold_back;
         }
@@ -227,6 +278,26 @@ impl Network {
             serial: self.serial,
             datagram,
         }));
+    }
+
+    /// When the datagram is through the bottleneck; `None` if it would wait too long in front of it.
+    fn pass(
+        &mut self,
+        now: Instant,
+        end: End,
+        conditions: &Conditions,
+        datagram: &Datagram,
+    ) -> Option<Instant> {
+        let Some(bottleneck) = conditions.bottleneck else {
+            return Some(now);
+        };
+        let occupied = self.occupied.entry(end).or_insert(now);
+        let start = now.max(*occupied);
+        if start.saturating_duration_since(now) > bottleneck.queue {
+            return None;
+        }
+        *occupied = start + bottleneck.time_to_pass(datagram.payload.len());
+        Some(*occupied)
     }
 }
 
@@ -348,5 +419,47 @@ mod tests {
             Some(vec![2])
         );
         assert_eq!(network.deliver(now), None);
+    }
+
+    #[test]
+    fn a_bottleneck_lets_through_its_rate_and_loses_the_rest() {
+        let mut network = Network::new(9, Conditions::PERFECT);
+        let (from, slow, fast): (SocketAddr, SocketAddr, SocketAddr) = (
+            "10.0.0.1:1".parse().unwrap(),
+            "10.0.0.2:1".parse().unwrap(),
+            "10.0.0.3:1".parse().unwrap(),
+        );
+        let narrow = Conditions {
+            latency: Duration::from_millis(10),
+            bottleneck: Some(Bottleneck {
+                bits_per_second: 80_000,
+                queue: Duration::from_millis(300),
+            }),
+            ..Conditions::PERFECT
+        };
+        network.set_last_link(slow, narrow);
+        let start = Instant::now();
+        for _ in 0..10 {
+            network.send(start, from, slow, vec![0; 1000]);
+            network.send(start, from, fast, vec![0; 1000]);
+        }
+        let mut arrivals = Vec::new();
+        while let Some(now) = network.next_delivery() {
+            let datagram = network.deliver(now).unwrap();
+            if datagram.to == slow {
+                arrivals.push((now - start).as_millis());
+            } else {
+                assert_eq!(now, start, "others have a way of their own");
+            }
+        }
+        assert_eq!(
+            arrivals,
+            [110, 210, 310, 410],
+            "100 ms each, and no more than 300 ms of waiting"
+        );
+        assert_eq!(network.counts().lost, 6);
+        network.send(start + Duration::from_secs(1), from, slow, vec![0; 1000]);
+        let after_a_pause = network.next_delivery().map(|at| (at - start).as_millis());
+        assert_eq!(after_a_pause, Some(1110));
     }
 }
