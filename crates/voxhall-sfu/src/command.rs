@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use voxhall_protocol::voice::{EncryptionMode, Ssrc};
 use voxhall_transport::TransportKey;
 
-use crate::{MemberId, PayloadTypes, RoomId, Wants};
+use crate::{ClientSources, MemberId, PayloadTypes, RoomId, Wants, WebRtcTransport};
 
 /// A change of a worker's rooms. Commands are carried out in the order in which they were sent; one that names an
 /// unknown member is ignored and counted, because members leave while commands are under way.
@@ -34,6 +34,13 @@ pub enum Command {
         /// Whether its session runs DAVE at a version above 0. Frames of such a member that are encrypted end to end
         /// are not forwarded to members without it.
         dave: bool,
+    },
+    /// Op 5 or op 12: what a WebRTC member calls its streams. A stream of which nothing is said keeps its name.
+    SetSources {
+        /// Whose streams.
+        member: MemberId,
+        /// Their names.
+        sources: ClientSources,
     },
     /// Op 14 replaced the member's codec list.
     SetPayloadTypes {
@@ -94,6 +101,8 @@ pub struct StreamSsrcs {
 pub enum Transport {
     /// The UDP protocol of native clients and bots.
     Udp(UdpTransport),
+    /// ICE, DTLS and SRTP, as browsers speak them.
+    WebRtc(Box<WebRtcTransport>),
 }
 
 /// The keying of the UDP protocol, as op 4 told it to the client.

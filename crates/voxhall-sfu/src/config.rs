@@ -3,13 +3,17 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::DtlsIdentity;
+
 /// Settings of the forwarding core.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct CoreConfig {
     /// Whether discovery in its 70-byte forms, which clients before March 2023 send, is answered.
     pub legacy_discovery: bool,
     /// The core's intervals.
     pub timing: Timing,
+    /// What the server shows to WebRTC clients; without it none are served.
+    pub identity: Option<DtlsIdentity>,
 }
 
 /// Intervals of the forwarding core. The defaults are those of `media-transport.md`.
@@ -17,6 +21,8 @@ pub struct CoreConfig {
 pub struct Timing {
     /// Media to a member pauses when no UDP packet came from it for this long (section 4).
     pub idle_after: Duration,
+    /// Media to a WebRTC member pauses when no connectivity check came from it for this long (section 10.5, RFC 7675).
+    pub consent_for: Duration,
     /// How often a publisher that sends is told how it is received (section 8).
     pub receiver_report_every: Duration,
     /// At most one keyframe is asked for in this time, for each layer (section 8).
@@ -33,6 +39,7 @@ impl Default for Timing {
     fn default() -> Self {
         Self {
             idle_after: Duration::from_secs(300),
+            consent_for: Duration::from_secs(30),
             receiver_report_every: Duration::from_secs(1),
             keyframe_request_every: Duration::from_millis(500),
             arrival_report_every: Duration::from_millis(100),
@@ -51,6 +58,8 @@ pub struct WorkerConfig {
     pub legacy_discovery: bool,
     /// The core's intervals.
     pub timing: Timing,
+    /// What the worker shows to WebRTC clients; without it none are served.
+    pub identity: Option<DtlsIdentity>,
     /// What the system may queue on the socket, in bytes, each way. The system may allow less.
     pub socket_buffer: usize,
     /// The thread's name, of which the system shows 15 characters.
@@ -65,6 +74,7 @@ impl WorkerConfig {
             bind,
             legacy_discovery: false,
             timing: Timing::default(),
+            identity: None,
             socket_buffer: 8 << 20,
             thread_name: "voxhall-sfu".to_owned(),
         }

@@ -28,27 +28,35 @@ mod binding;
 mod commands;
 mod continuity;
 mod control;
+mod handshake;
 mod history;
+mod ice;
 mod ingress;
 mod keyframe;
 mod layer;
 mod limiter;
 mod member;
 mod outbox;
+mod protection;
 mod reception;
 mod reports;
 mod rewrite;
 mod room;
+mod sources;
+mod srtp;
 mod ssrc_table;
 mod timers;
+mod translation;
 mod unauthenticated;
 mod video;
+mod webrtc;
 
 use limiter::Limiter;
 use member::Member;
 use room::Room;
 use ssrc_table::SsrcTable;
 use timers::Timers;
+use translation::Translation;
 
 pub use outbox::Outbox;
 
@@ -69,10 +77,16 @@ pub struct Core {
     room_index: HashMap<RoomId, usize>,
     /// For packets that name no SSRC.
     address_index: HashMap<SocketAddr, usize>,
+    /// Where WebRTC members have proved to be.
+    peers: HashMap<SocketAddr, usize>,
+    /// What WebRTC members are called in connectivity checks.
+    ufrags: HashMap<String, usize>,
     limiter: Limiter,
     timers: Timers,
     /// Where a packet is put together whose header cannot stay as it came.
     scratch: Box<[u8; MAX_DATAGRAM]>,
+    /// Where a packet's header is put into the numbers of WebRTC receivers.
+    translation: Translation,
     /// Where a report of arrivals is put together.
     statuses: Vec<Option<i16>>,
     events: VecDeque<Event>,
@@ -95,9 +109,12 @@ impl Core {
             member_index: HashMap::new(),
             room_index: HashMap::new(),
             address_index: HashMap::new(),
+            peers: HashMap::new(),
+            ufrags: HashMap::new(),
             limiter: Limiter::new(u64::from_le_bytes(seed)),
             timers: Timers::default(),
             scratch: Box::new([0; MAX_DATAGRAM]),
+            translation: Translation::new(),
             statuses: Vec::with_capacity(arrivals::CAPACITY),
             events: VecDeque::new(),
             stats: WorkerStats::default(),
@@ -132,7 +149,8 @@ impl Core {
             Datagram::Ping(_) | Datagram::KeepAlive(_) | Datagram::Noise => {
                 self.handle_keep_alive(now, source, datagram, out);
             }
-            Datagram::Stun | Datagram::Dtls => self.stats.dropped_malformed += 1,
+            Datagram::Stun => self.handle_stun(now, source, datagram, out),
+            Datagram::Dtls => self.handle_dtls(now, source, datagram, out),
         }
     }
 
@@ -154,7 +172,8 @@ impl Core {
         &self.stats
     }
 
-    /// How far every connected member's nonces are used.
+    /// How far the nonces of every connected UDP member are used. WebRTC members have none that another worker could go
+    /// on with.
     #[must_use]
     pub fn positions(&self) -> Vec<MemberPosition> {
         self.rooms
@@ -164,7 +183,7 @@ impl Core {
                 let member = self.members.get(listener.member)?.id;
                 Some(MemberPosition {
                     member,
-                    next_nonce: listener.sealer.as_ref()?.position(),
+                    next_nonce: listener.protection.as_ref()?.udp()?.position(),
                     address: listener.address,
                 })
             })

@@ -18,6 +18,9 @@ pub enum Error {
     /// The thread cannot be started.
     #[error("cannot start a media worker thread: {0}; raise the limit on threads of this process")]
     Thread(io::Error),
+    /// No certificate for WebRTC can be made.
+    #[error("cannot make a certificate for WebRTC: {0}; the cryptographic library refuses, which is a bug")]
+    Certificate(String),
     /// The worker's thread has ended; rebuild it from the rooms the node keeps.
     #[error("the media worker has stopped; start another and give it the rooms again")]
     Stopped,

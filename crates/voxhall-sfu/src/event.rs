@@ -2,13 +2,14 @@
 
 use std::net::SocketAddr;
 
-use crate::MemberId;
+use crate::{MemberId, TransportFailure};
 
 /// Something the node must know. Events of one worker come in the order in which they happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
-    /// The first packet that decrypted with the member's key came from `address`. Sent once for each
+    /// The first packet that decrypted with the member's key came from `address`; with WebRTC, the handshake with it is
+    /// done. Sent once for each
     /// [`Command::Connect`](crate::Command::Connect).
     MediaConnected {
         /// Whose packet it was.
@@ -30,8 +31,9 @@ pub enum Event {
         /// Whose nonces ran out.
         member: MemberId,
     },
-    /// No UDP packet came from the member for [`Timing::idle_after`](crate::Timing::idle_after); media to it
-    /// pauses until the next one. The session itself lives on. `media-transport.md` section 4.
+    /// No UDP packet came from the member for [`Timing::idle_after`](crate::Timing::idle_after), or no connectivity
+    /// check from a WebRTC member for [`Timing::consent_for`](crate::Timing::consent_for); media to it pauses until
+    /// the next one. The session itself lives on. `media-transport.md` section 4.
     MediaIdle {
         /// Who is silent.
         member: MemberId,
@@ -46,6 +48,13 @@ pub enum Event {
     Spoke {
         /// Who speaks.
         member: MemberId,
+    },
+    /// A WebRTC member gets no transport: nothing flows either way until it connects anew.
+    TransportFailed {
+        /// Whose transport failed.
+        member: MemberId,
+        /// Why.
+        failure: TransportFailure,
     },
     /// The last event of a worker: its thread ended. After [`WorkerHandle::shutdown`](crate::WorkerHandle::shutdown)
     /// `failure` is `None`; otherwise the node rebuilds the worker from the rooms it keeps.

@@ -24,6 +24,7 @@
 mod command;
 mod config;
 pub mod core;
+mod dtls;
 mod error;
 mod event;
 pub mod floor;
@@ -35,6 +36,7 @@ pub mod socket;
 mod stats;
 mod thread_clock;
 mod wants;
+mod webrtc;
 mod worker;
 
 pub use command::{
@@ -42,6 +44,7 @@ pub use command::{
     UdpTransport,
 };
 pub use config::{CoreConfig, Timing, WorkerConfig};
+pub use dtls::{DtlsIdentity, TransportFailure};
 pub use error::Error;
 pub use event::{Event, MemberPosition, WorkerFailure};
 pub use id::{MemberId, RoomId};
@@ -50,4 +53,5 @@ pub use socket::MAX_DATAGRAM;
 pub use stats::WorkerStats;
 pub use voxhall_transport::TransportKey;
 pub use wants::{BEST_QUALITY, Wants};
+pub use webrtc::{ClientSources, HeaderExtensions, LayerSources, WebRtcTransport};
 pub use worker::{Worker, WorkerHandle};

@@ -51,6 +51,10 @@ counters! {
         discovery,
         /// Pings and keep-alives.
         keep_alive,
+        /// Connectivity checks of WebRTC clients answered.
+        checks,
+        /// DTLS datagrams of WebRTC clients taken.
+        handshake,
         /// RTCP packets taken.
         rtcp,
         /// Bandwidth probes taken; they are never forwarded.
@@ -63,7 +67,7 @@ counters! {
         dropped_malformed,
         /// Dropped: an SSRC that no member owns; so are late packets of a session that ended.
         dropped_unknown_ssrc,
-        /// Dropped: the member has no key yet.
+        /// Dropped: the member has no key yet, or nobody by that name or address is known to use WebRTC.
         dropped_not_connected,
         /// Dropped: decryption failed.
         dropped_forged,

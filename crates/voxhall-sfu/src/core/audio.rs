@@ -4,14 +4,17 @@ use std::time::Instant;
 
 use voxhall_protocol::voice::Ssrc;
 use voxhall_transport::extension::{ExtensionForm, ExtensionKind};
+use voxhall_transport::rtp::ExtendedSequence;
 use voxhall_transport::silence::is_silence;
-use voxhall_transport::{PacketKind, RtpPacket, RtpPacketMut};
+use voxhall_transport::{RtpPacket, RtpPacketMut};
 
 use super::Core;
 use super::ingress::seat;
 use super::outbox::Outbox;
+use super::protection::Protection;
 use super::rewrite::{self, ends_encrypted_frame};
 use super::room::Room;
+use super::translation::Translation;
 use crate::payload_types::{MediaCodec, PayloadKind};
 use crate::{Event, WorkerStats};
 
@@ -27,10 +30,12 @@ impl Core {
         &mut self,
         now: Instant,
         index: usize,
+        place: ExtendedSequence,
         packet: RtpPacketMut<'_>,
         out: &mut impl Outbox,
     ) {
         let arrival = self.arrival(now, OPUS_CLOCK_RATE);
+        self.record_arrival(now, index, &packet.as_packet());
         let Some((member, room)) = seat(&mut self.members, &mut self.rooms, index) else {
             return;
         };
@@ -59,14 +64,20 @@ impl Core {
             let speech = Speech {
                 speaker,
                 ssrc: member.audio.ssrc,
+                place,
                 encrypted: own.dave && ends_encrypted_frame(view.payload()),
             };
-            if passes_as_it_is(&view) {
+            self.translation.begin();
+            let translation = &mut self.translation;
+            if member.webrtc.is_none() && passes_as_it_is(&view) {
                 let payload_start = view.header().len();
-                speech.fan_out(room, packet.into_bytes(), payload_start, out, &mut self.stats);
-            } else if let Some(rewritten) = rewrite::audio(&view, &mut self.scratch[..]) {
+                let packet = packet.into_bytes();
+                speech.fan_out(room, packet, payload_start, translation, out, &mut self.stats);
+            } else if let Some(rewritten) = rewrite::audio(&view, member.extensions(), &mut self.scratch[..])
+            {
                 let packet = &mut self.scratch[..rewritten.length];
-                speech.fan_out(room, packet, rewritten.payload_start, out, &mut self.stats);
+                let start = rewritten.payload_start;
+                speech.fan_out(room, packet, start, translation, out, &mut self.stats);
             }
         }
         if owes_report {
@@ -97,28 +108,36 @@ struct Speech {
     /// The speaker's place among the listeners.
     speaker: usize,
     ssrc: Ssrc,
+    place: ExtendedSequence,
     encrypted: bool,
 }
 
 impl Speech {
-    /// Sends the packet to everybody else in the room who takes it. Only the payload type differs between them, so it
-    /// is put into the packet itself.
+    /// Sends the packet to everybody else in the room who takes it. What differs between UDP clients is the payload type
+    /// alone, so it is put into the packet itself; WebRTC clients get numbers of their own too.
     fn fan_out(
         &self,
         room: &mut Room,
         packet: &mut [u8],
         payload_start: usize,
+        translation: &mut Translation,
         out: &mut impl Outbox,
         stats: &mut WorkerStats,
     ) {
         let marker = packet[1] & MARKER_BIT;
+        let own_number = self.place.sequence().0;
         for (place, listener) in room.listeners.iter_mut().enumerate() {
             if !listener.hears(self.ssrc) || place == self.speaker || (self.encrypted && !listener.dave) {
                 continue;
             }
+            let number = match &mut listener.protection {
+                Some(Protection::Srtp(sending)) => sending.number(self.ssrc, self.place),
+                _ => Some(own_number),
+            };
+            let Some(number) = number else { continue };
             packet[1] = marker | listener.opus;
-            let (header, payload) = packet.split_at(payload_start);
-            listener.send(PacketKind::Rtp, header, payload, out, stats);
+            packet[2..4].copy_from_slice(&number.to_be_bytes());
+            listener.send_media(packet, payload_start, translation, out, stats);
         }
     }
 }

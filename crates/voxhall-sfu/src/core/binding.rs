@@ -133,6 +133,26 @@ impl Bindings {
         change
     }
 
+    /// A connectivity check of a WebRTC member came: its address is one of the member's, and leads if the client chose
+    /// it or if there is no other.
+    pub(super) fn check(&mut self, now: Instant, source: SocketAddr, chosen: bool) -> Change {
+        let mut change = Change::default();
+        self.last_seen = now;
+        let index = self
+            .position(source)
+            .unwrap_or_else(|| self.insert(source, &mut change));
+        if index != 0 && chosen {
+            self.addresses[..=index].rotate_right(1);
+            change.moved = true;
+        }
+        change
+    }
+
+    /// Somebody else has proved to be at `address`.
+    pub(super) fn remove(&mut self, address: SocketAddr) {
+        self.addresses.retain(|&bound| bound != address);
+    }
+
     /// Whether media may go to `source` from now on instead of to the primary address.
     fn may_lead(&self, now: Instant, source: SocketAddr, proof: Proof, first_authentic: bool) -> bool {
         match proof {

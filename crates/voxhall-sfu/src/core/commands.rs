@@ -7,11 +7,11 @@ use voxhall_transport::{Cipher, Sealer};
 
 use super::arrivals::Arrivals;
 use super::binding::{Bindings, Proof};
-use super::continuity::Continuity;
 use super::history::History;
 use super::ingress::seat;
 use super::layer::{self, Layer, MAX_LAYERS, Viewer};
 use super::member::{Member, Source};
+use super::protection::Protection;
 use super::room::{Listener, Room};
 use super::ssrc_table::{Owner, StreamRole};
 use super::{Core, timers};
@@ -32,6 +32,19 @@ impl Core {
                 self.on_member(now, member, |core, index| {
                     core.connect(now, index, &transport, payload_types, dave);
                 });
+            }
+            Command::Connect {
+                member,
+                transport: Transport::WebRtc(transport),
+                payload_types,
+                dave,
+            } => {
+                self.on_member(now, member, |core, index| {
+                    core.connect_webrtc(now, index, *transport, payload_types, dave);
+                });
+            }
+            Command::SetSources { member, sources } => {
+                self.on_member(now, member, |core, index| core.set_sources(index, &sources));
             }
             Command::SetPayloadTypes {
                 member,
@@ -91,6 +104,7 @@ impl Core {
             room: room_index,
             listener: room.listeners.len(),
             bindings: Bindings::new(now),
+            webrtc: None,
             audio: Source::new(ssrcs.audio),
             layers: ssrcs
                 .streams
@@ -103,6 +117,10 @@ impl Core {
             spoke_at: None,
         });
         room.listeners.push(Listener::new(index));
+        let members = room.listeners.len();
+        for listener in &mut room.listeners {
+            listener.reserve_speakers(members);
+        }
         self.member_index.insert(id, index);
         self.ssrcs.insert(
             ssrcs.audio,
@@ -156,6 +174,13 @@ impl Core {
     ) {
         let mut random_start = [0; 24];
         (self.entropy)(&mut random_start);
+        let had_webrtc = self
+            .members
+            .get(index)
+            .is_some_and(|member| member.webrtc.is_some());
+        if had_webrtc {
+            self.disconnect(index);
+        }
         let Some((member, room)) = seat(&mut self.members, &mut self.rooms, index) else {
             return;
         };
@@ -164,15 +189,9 @@ impl Core {
         };
         let cipher = Cipher::new(transport.mode, &transport.key);
         member.bindings.rekey(transport.hint);
-        member.audio.rekey();
-        for layer in &mut member.layers {
-            layer.media.rekey();
-            layer.encrypted = None;
-        }
-        for viewer in &mut member.viewers {
-            viewer.continuity.iter_mut().for_each(Continuity::pause);
-        }
-        listener.sealer = Some(Sealer::server(cipher, transport.first_nonce, random_start));
+        member.rekey();
+        let sealer = Sealer::server(cipher, transport.first_nonce, random_start);
+        listener.protection = Some(Protection::Udp(sealer));
         listener.exhaustion_told = false;
         listener.payload_types = payload_types;
         listener.dave = dave;
@@ -233,6 +252,9 @@ impl Core {
         for &address in member.bindings.all() {
             self.forget_address(index, address);
         }
+        if let Some(webrtc) = &member.webrtc {
+            self.ufrags.remove(&webrtc.local_ufrag);
+        }
         self.timers.forget(index);
         if self.members.is_empty() {
             self.timers.review = None;
@@ -241,6 +263,9 @@ impl Core {
             return;
         };
         room.listeners.swap_remove(member.listener);
+        for listener in &mut room.listeners {
+            listener.forget_speaker(member.audio.ssrc);
+        }
         if let Some(moved) = room.listeners.get(member.listener) {
             if let Some(moved) = self.members.get_mut(moved.member) {
                 moved.listener = member.listener;

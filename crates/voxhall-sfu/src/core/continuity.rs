@@ -1,54 +1,57 @@
-//! One viewer's numbers for one layer: what it gets counts on without a gap, however often the SFU pauses it.
+//! One receiver's numbers for one stream: what it gets counts on without a gap, however often the SFU pauses it and the
+//! publisher begins anew. SRTP depends on that: a receiver that missed half a cycle of numbers would never again know
+//! which cycle it is in, and a number that came twice would be a nonce that came twice.
 
-/// Maps the publisher's sequence numbers of a layer to those that one viewer sees.
+use voxhall_transport::replay::MAX_JUMP;
+use voxhall_transport::rtp::ExtendedSequence;
+
+/// Maps the publisher's places of a stream to the sequence numbers that one receiver sees.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Continuity {
-    /// Added to the publisher's number.
-    offset: u16,
-    /// The publisher's number at which the viewer came in; `None` while the layer is paused.
-    start: Option<u16>,
-    /// The highest number sent; `None` before the first.
-    last: Option<u16>,
+    /// Subtracted from the publisher's place.
+    shift: u64,
+    /// The publisher's place at which the receiver came in; `None` while the stream is paused.
+    start: Option<u64>,
+    /// The publisher's newest place since then.
+    newest: u64,
+    /// The highest number sent, in full; `None` before the first.
+    last: Option<u64>,
     /// Numbers of the retransmissions, which are a stream of their own.
     retransmission: u16,
 }
 
 impl Continuity {
-    /// Pauses the layer for the viewer.
+    /// Pauses the stream for the receiver.
     pub(super) fn pause(&mut self) {
         self.start = None;
     }
 
-    /// The viewer's number for the publisher's; `None` for a packet from before the viewer came in.
+    /// The receiver's number for the publisher's place; `None` for a packet from before the receiver came in. Places
+    /// far ahead are no loss: the publisher began anew, or nothing was forwarded for a while.
     #[inline]
-    pub(super) fn forward(&mut self, sequence: u16) -> Option<u16> {
-        let start = *self.start.get_or_insert_with(|| {
-            self.offset = self
-                .last
-                .map_or(0, |last| last.wrapping_add(1).wrapping_sub(sequence));
-            sequence
-        });
-        if is_before(sequence, start) {
-            return None;
-        }
-        let out = sequence.wrapping_add(self.offset);
-        if self.last.is_none_or(|last| is_before(last, out)) {
-            self.last = Some(out);
-            // Numbers are compared the short way round; move the start along before it gets out of reach.
-            if sequence.wrapping_sub(start) > WINDOW {
-                self.start = Some(sequence.wrapping_sub(WINDOW));
+    pub(super) fn forward(&mut self, place: ExtendedSequence) -> Option<u16> {
+        let place = place.0;
+        match self.start {
+            Some(start) if place < start => return None,
+            Some(_) if place <= self.newest + u64::from(MAX_JUMP) => self.newest = self.newest.max(place),
+            _ => {
+                self.shift = self.last.map_or(0, |last| place.wrapping_sub(last + 1));
+                self.start = Some(place);
+                self.newest = place;
             }
         }
-        Some(out)
+        let number = place.wrapping_sub(self.shift);
+        self.last = self.last.max(Some(number));
+        Some(number as u16)
     }
 
-    /// The publisher's number for one that the viewer reports lost; `None` if the viewer never had such a packet.
-    pub(super) fn backward(&self, out: u16) -> Option<u16> {
-        let sequence = out.wrapping_sub(self.offset);
-        let known = self.last.is_some_and(|last| !is_before(last, out));
-        self.start
-            .filter(|&start| known && !is_before(sequence, start))
-            .map(|_| sequence)
+    /// The publisher's number for one that the receiver reports lost; `None` if the receiver never had such a packet.
+    pub(super) fn backward(&self, lost: u16) -> Option<u16> {
+        let (start, last) = (self.start?, self.last?);
+        let behind = (last as u16).wrapping_sub(lost);
+        let number = last.checked_sub(u64::from(behind))?;
+        let place = number.wrapping_add(self.shift);
+        (behind < WINDOW && place >= start).then_some(place as u16)
     }
 
     /// The next number of a retransmission.
@@ -58,23 +61,24 @@ impl Continuity {
     }
 }
 
-/// How far back a late packet or a loss report can lie.
+/// How far back a loss report can lie.
 const WINDOW: u16 = 0x4000;
-
-/// Whether `a` comes before `b`, the short way round.
-fn is_before(a: u16, b: u16) -> bool {
-    a.wrapping_sub(b).cast_signed() < 0
-}
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const CYCLE: u64 = 1 << 16;
+
+    fn forward(continuity: &mut Continuity, place: u64) -> Option<u16> {
+        continuity.forward(ExtendedSequence(place))
+    }
+
     #[test]
     fn the_first_run_keeps_the_publishers_numbers() {
         let mut continuity = Continuity::default();
-        for sequence in [65_534, 65_535, 1, 0, 2] {
-            assert_eq!(continuity.forward(sequence), Some(sequence));
+        for place in [65_534, 65_535, CYCLE + 1, CYCLE, CYCLE + 2] {
+            assert_eq!(forward(&mut continuity, place), Some(place as u16));
         }
         assert_eq!(continuity.backward(1), Some(1));
         assert_eq!(continuity.backward(3), None, "not sent yet");
@@ -84,23 +88,39 @@ mod tests {
     #[test]
     fn a_pause_leaves_no_gap() {
         let mut continuity = Continuity::default();
-        assert_eq!(continuity.forward(10), Some(10));
-        assert_eq!(continuity.forward(11), Some(11));
+        assert_eq!(forward(&mut continuity, 10), Some(10));
+        assert_eq!(forward(&mut continuity, 11), Some(11));
         continuity.pause();
         assert_eq!(continuity.backward(11), None, "what was before the pause is past");
-        assert_eq!(continuity.forward(500), Some(12));
-        assert_eq!(continuity.forward(499), None, "late, from before the start");
-        assert_eq!(continuity.forward(501), Some(13));
+        assert_eq!(forward(&mut continuity, 500), Some(12));
+        assert_eq!(forward(&mut continuity, 499), None, "late, from before the start");
+        assert_eq!(forward(&mut continuity, 501), Some(13));
         assert_eq!(continuity.backward(13), Some(501));
         assert_eq!(continuity.backward(11), None);
     }
 
     #[test]
+    fn a_publisher_that_begins_anew_leaves_no_gap() {
+        let mut continuity = Continuity::default();
+        assert_eq!(forward(&mut continuity, CYCLE + 10), Some(10));
+        assert_eq!(forward(&mut continuity, CYCLE + 13), Some(13), "loss stays loss");
+        assert_eq!(forward(&mut continuity, 2 * CYCLE + 40_000), Some(14));
+        assert_eq!(
+            forward(&mut continuity, CYCLE + 12),
+            None,
+            "that was another life"
+        );
+        assert_eq!(forward(&mut continuity, 2 * CYCLE + 40_001), Some(15));
+        assert_eq!(continuity.backward(15), Some(40_001));
+    }
+
+    #[test]
     fn a_long_run_goes_round_many_times() {
         let mut continuity = Continuity::default();
-        for packet in 0..300_000_u32 {
-            assert_eq!(continuity.forward(packet as u16), Some(packet as u16));
+        for packet in 0..300_000_u64 {
+            assert_eq!(forward(&mut continuity, packet), Some(packet as u16));
         }
+        assert_eq!(continuity.backward(299_999_u64 as u16), Some(299_999_u64 as u16));
     }
 
     #[test]

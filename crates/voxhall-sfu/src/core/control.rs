@@ -6,7 +6,7 @@ use std::time::Instant;
 use voxhall_protocol::voice::Ssrc;
 use voxhall_transport::extension::ExtensionMap;
 use voxhall_transport::rtcp::{self, Nack, RtcpPacket, RtcpWriter, SenderReport};
-use voxhall_transport::rtp::RtpHeader;
+use voxhall_transport::rtp::{FIXED_HEADER_LENGTH, RtpHeader};
 use voxhall_transport::rtx::{ORIGINAL_SEQUENCE_LENGTH, write_retransmission};
 use voxhall_transport::{PacketKind, PayloadType, RtpPacket, SequenceNumber};
 
@@ -14,9 +14,11 @@ use super::Core;
 use super::binding::Proof;
 use super::history::Kept;
 use super::ingress::{Gate, seat};
+use super::member::Member;
 use super::outbox::Outbox;
 use super::room::Listener;
-use super::ssrc_table::{Owner, StreamRole};
+use super::ssrc_table::{Owner, SsrcTable, StreamRole};
+use super::translation::translate;
 use crate::WorkerStats;
 
 /// Bytes of a sender report without report blocks.
@@ -34,6 +36,9 @@ impl Core {
         datagram: &mut [u8],
         out: &mut impl Outbox,
     ) {
+        if let Some(&index) = self.peers.get(&source) {
+            return self.handle_srtcp(now, index, datagram, out);
+        }
         let Some(Owner { member: index, .. }) = self.owner_of(ssrc, source) else {
             self.stats.dropped_unknown_ssrc += 1;
             return;
@@ -56,8 +61,19 @@ impl Core {
         if listener.idle || !member.bindings.confirm(now, source) {
             self.bind(now, index, source, Proof::Weak);
         }
+        self.take_control(now, index, opened.packet, out);
+    }
+
+    /// Takes authentic RTCP of a member.
+    pub(super) fn take_control(
+        &mut self,
+        now: Instant,
+        index: usize,
+        compound: &[u8],
+        out: &mut impl Outbox,
+    ) {
         let mut sound = true;
-        for packet in rtcp::packets(opened.packet) {
+        for packet in rtcp::packets(compound) {
             match packet {
                 Ok(RtcpPacket::SenderReport(report)) => self.relay_sender_report(now, index, &report, out),
                 Ok(RtcpPacket::Nack(nack)) => self.retransmit(now, index, &nack, out),
@@ -90,15 +106,15 @@ impl Core {
         report: &SenderReport<'_>,
         out: &mut impl Outbox,
     ) {
-        let Some(role) = self.own_stream(index, report.sender) else {
+        let Some((member, room)) = seat(&mut self.members, &mut self.rooms, index) else {
             return;
         };
-        let Some((member, room)) = seat(&mut self.members, &mut self.rooms, index) else {
+        let Some((role, ssrc)) = own_stream(member, &self.ssrcs, index, report.sender) else {
             return;
         };
         let mut buffer = [0; SENDER_REPORT_LENGTH];
         let mut writer = RtcpWriter::new(&mut buffer);
-        if writer.sender_report(report.sender, report.info, &[]).is_err() {
+        if writer.sender_report(ssrc, report.info, &[]).is_err() {
             return;
         }
         let (header, body) = buffer.split_at(RTCP_CLEAR);
@@ -111,7 +127,7 @@ impl Core {
                     .get(member.listener)
                     .is_some_and(|own| own.permissions.speak);
                 for (place, listener) in room.listeners.iter_mut().enumerate() {
-                    if permitted && place != member.listener && listener.hears(report.sender) {
+                    if permitted && place != member.listener && listener.hears(ssrc) {
                         listener.send(PacketKind::Rtcp, header, body, out, &mut self.stats);
                     }
                 }
@@ -193,11 +209,19 @@ impl Core {
         let viewer = viewers.iter().find(|viewer| viewer.member == receiver)?;
         (viewer.current == Some(layer) || viewer.target == Some(layer)).then_some((member, layer))
     }
+}
 
-    /// What an SSRC is to the member that says it is its own.
-    fn own_stream(&self, index: usize, ssrc: Ssrc) -> Option<StreamRole> {
-        let owner = self.ssrcs.get(&ssrc)?;
-        (owner.member == index).then_some(owner.role)
+/// What an SSRC is to the member that says it is its own, and by which SSRC others know that stream.
+fn own_stream(member: &Member, ssrcs: &SsrcTable, index: usize, named: Ssrc) -> Option<(StreamRole, Ssrc)> {
+    match &member.webrtc {
+        Some(webrtc) => {
+            let role = webrtc.sources.role(named)?;
+            Some((role, member.ssrc(role)?))
+        }
+        None => {
+            let owner = ssrcs.get(&named).filter(|owner| owner.member == index)?;
+            Some((owner.role, named))
+        }
     }
 }
 
@@ -220,7 +244,7 @@ impl Repair {
         else {
             return;
         };
-        let (Some(address), Some(sealer)) = (listener.address, &mut listener.sealer) else {
+        let (Some(address), Some(protection)) = (listener.address, &mut listener.protection) else {
             return;
         };
         let Ok(original) = RtpPacket::parse(kept.packet) else {
@@ -234,15 +258,36 @@ impl Repair {
             ssrc: self.rtx,
         };
         out.datagram(address, |buffer| {
-            let length = write_retransmission(&original, header, &ExtensionMap::NATIVE, buffer).ok()?;
+            let length = match protection.extensions() {
+                None => write_retransmission(&original, header, &ExtensionMap::NATIVE, buffer).ok()?,
+                Some(table) => write_translated(&original, header, table, buffer)?,
+            };
             // The kept packet has the publisher's number.
             let number = length - original.payload().len() - ORIGINAL_SEQUENCE_LENGTH;
             buffer[number..number + ORIGINAL_SEQUENCE_LENGTH].copy_from_slice(&self.lost.0.to_be_bytes());
-            let length = sealer.seal(PacketKind::Rtp, buffer, length).ok()?;
+            let length = protection.seal(PacketKind::Rtp, buffer, length).ok()?;
             stats.retransmitted += 1;
             stats.sent += 1;
             stats.sent_bytes += length as u64;
             Some(length)
         });
     }
+}
+
+/// Writes a retransmission for a receiver with this table of header extensions, and returns its length.
+fn write_translated(
+    original: &RtpPacket<'_>,
+    header: RtpHeader,
+    table: &ExtensionMap,
+    buffer: &mut [u8],
+) -> Option<usize> {
+    let (fixed, behind) = buffer.split_at_mut_checked(FIXED_HEADER_LENGTH)?;
+    let block = translate(original.header(), table, behind);
+    fixed.copy_from_slice(&header.to_bytes(block != 0));
+    let payload_start = FIXED_HEADER_LENGTH + block + ORIGINAL_SEQUENCE_LENGTH;
+    let length = payload_start + original.payload().len();
+    buffer
+        .get_mut(payload_start..length)?
+        .copy_from_slice(original.payload());
+    Some(length)
 }

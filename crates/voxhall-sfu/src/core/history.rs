@@ -64,6 +64,11 @@ impl History {
         };
     }
 
+    /// Forgets all packets.
+    pub(super) fn clear(&mut self) {
+        self.entries.iter_mut().for_each(|entry| entry.arrived = None);
+    }
+
     /// The packet with this number, if it is there and came within `max_age`.
     pub(super) fn find(&self, now: Instant, sequence: u16, max_age: Duration) -> Option<Kept<'_>> {
         let index = usize::from(sequence) % PACKETS;

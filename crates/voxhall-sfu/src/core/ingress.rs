@@ -7,8 +7,9 @@ use std::time::Instant;
 use slab::Slab;
 use voxhall_protocol::discovery::Request;
 use voxhall_protocol::voice::Ssrc;
-use voxhall_transport::crypto::Opened;
+use voxhall_transport::crypto::{Opened, PacketFingerprint};
 use voxhall_transport::demux::{self, Datagram, LegacyDiscovery};
+use voxhall_transport::stun::BindingRequest;
 use voxhall_transport::{PacketKind, RtpPacketMut};
 
 use super::binding::{Change, Proof};
@@ -49,7 +50,11 @@ impl Gate<'_> {
         listener: &Listener,
         datagram: &'d mut [u8],
     ) -> Option<Opened<'d>> {
-        let Some(sealer) = &listener.sealer else {
+        let udp = listener
+            .protection
+            .as_ref()
+            .and_then(|protection| protection.udp());
+        let Some(sealer) = udp else {
             self.stats.dropped_not_connected += 1;
             return None;
         };
@@ -78,6 +83,10 @@ impl Core {
         datagram: &mut [u8],
         out: &mut impl Outbox,
     ) {
+        // WebRTC clients choose their SSRCs, so theirs mean nothing without the address.
+        if let Some(&index) = self.peers.get(&source) {
+            return self.handle_srtp(now, index, source, datagram, out);
+        }
         let Some(&owner) = self.ssrcs.get(&ssrc) else {
             self.stats.dropped_unknown_ssrc += 1;
             return;
@@ -103,6 +112,22 @@ impl Core {
             return;
         };
         packet.strip_padding();
+        self.take_media(now, owner, source, packet, fingerprint, out);
+    }
+
+    /// Takes a media packet that is authentic and has the SSRC that Ready allocated: lets nothing pass that came before.
+    pub(super) fn take_media(
+        &mut self,
+        now: Instant,
+        owner: Owner,
+        source: SocketAddr,
+        packet: RtpPacketMut<'_>,
+        fingerprint: PacketFingerprint,
+        out: &mut impl Outbox,
+    ) {
+        let Some((member, room)) = seat(&mut self.members, &mut self.rooms, owner.member) else {
+            return;
+        };
         let sequence = packet.as_packet().sequence_number();
         let stream = match owner.role {
             StreamRole::Audio => Some(&mut member.audio),
@@ -113,28 +138,37 @@ impl Core {
             // The packet that it repairs has a replay window.
             StreamRole::Retransmission(_) => None,
         };
-        let proof = match stream.map(|stream| stream.accept(now, sequence, fingerprint)) {
-            Some(Ok(proof)) => proof,
-            None => Proof::Retransmission,
+        let accepted = match stream.map(|stream| stream.accept(now, sequence, fingerprint)) {
+            Some(Ok((proof, place))) => (proof, Some(place)),
+            None => (Proof::Retransmission, None),
             Some(Err(_)) => {
                 self.stats.dropped_replayed += 1;
                 return;
             }
         };
-        if proof != Proof::Media || listener.idle || !member.bindings.confirm(now, source) {
-            self.bind(now, owner.member, source, proof);
+        let (proof, place) = accepted;
+        // Where a WebRTC member is, its checks say.
+        if member.webrtc.is_none() {
+            let idle = room
+                .listeners
+                .get(member.listener)
+                .is_some_and(|listener| listener.idle);
+            if proof != Proof::Media || idle || !member.bindings.confirm(now, source) {
+                self.bind(now, owner.member, source, proof);
+            }
         }
-        match owner.role {
-            StreamRole::Audio => self.handle_audio(now, owner.member, packet, out),
-            StreamRole::Video(layer) => {
+        match (owner.role, place) {
+            (StreamRole::Audio, Some(place)) => self.handle_audio(now, owner.member, place, packet, out),
+            (StreamRole::Video(layer), Some(place)) => {
                 if proof == Proof::Weak {
                     self.restart_layer(owner.member, layer);
                 }
-                self.handle_video(now, owner.member, layer, &packet.as_packet(), out);
+                self.handle_video(now, owner.member, layer, place, &packet.as_packet(), out);
             }
-            StreamRole::Retransmission(layer) => {
+            (StreamRole::Retransmission(layer), _) => {
                 self.handle_retransmission(now, owner.member, layer, &packet.as_packet(), out);
             }
+            _ => {}
         }
     }
 
@@ -153,7 +187,15 @@ impl Core {
     /// Whose a datagram claims to be; nothing is proved by that.
     #[must_use]
     pub fn claimant(&self, source: SocketAddr, datagram: &[u8]) -> Option<MemberId> {
+        if let Some(&index) = self.peers.get(&source) {
+            return self.members.get(index).map(|member| member.id);
+        }
         let named = match demux::classify(datagram, LegacyDiscovery::Accepted) {
+            Datagram::Stun => {
+                let username = BindingRequest::parse(datagram).ok()?.username?;
+                let &index = self.ufrags.get(username.receiver)?;
+                return self.members.get(index).map(|member| member.id);
+            }
             Datagram::Rtp(ssrc) | Datagram::Rtcp(ssrc) => Some(ssrc),
             Datagram::Discovery | Datagram::LegacyDiscovery => {
                 Request::parse(datagram).ok().map(|request| request.ssrc)
@@ -246,8 +288,10 @@ impl Core {
     }
 
     pub(super) fn forget_address(&mut self, index: usize, address: SocketAddr) {
-        if self.address_index.get(&address) == Some(&index) {
-            self.address_index.remove(&address);
+        for addresses in [&mut self.address_index, &mut self.peers] {
+            if addresses.get(&address) == Some(&index) {
+                addresses.remove(&address);
+            }
         }
     }
 

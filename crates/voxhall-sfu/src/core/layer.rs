@@ -43,6 +43,20 @@ impl Layer {
             encrypted: None,
         }
     }
+
+    /// Its numbers begin anew: nothing from before can be asked for again.
+    pub(super) fn begin_anew(&mut self) {
+        self.media.rekey();
+        self.forget_packets();
+        self.encrypted = None;
+    }
+
+    /// Forgets the packets it has kept.
+    pub(super) fn forget_packets(&mut self) {
+        if let Some(history) = &mut self.history {
+            history.clear();
+        }
+    }
 }
 
 /// A receiver of one publisher's video.

@@ -12,6 +12,8 @@ use super::arrivals::Arrivals;
 use super::binding::{Bindings, Proof};
 use super::layer::{Layer, Viewer};
 use super::reception::Reception;
+use super::ssrc_table::StreamRole;
+use super::webrtc::WebRtc;
 use crate::MemberId;
 
 /// One member of one room.
@@ -22,6 +24,8 @@ pub(super) struct Member {
     /// Its place among the room's listeners.
     pub(super) listener: usize,
     pub(super) bindings: Bindings,
+    /// What it has beside that if op 1 chose WebRTC.
+    pub(super) webrtc: Option<Box<WebRtc>>,
     pub(super) audio: Source,
     /// What it can publish, in the order of Ready.
     pub(super) layers: Vec<Layer>,
@@ -36,6 +40,28 @@ pub(super) struct Member {
 }
 
 impl Member {
+    /// A new key: numbers of all streams may begin anew.
+    pub(super) fn rekey(&mut self) {
+        self.audio.rekey();
+        for layer in &mut self.layers {
+            layer.begin_anew();
+        }
+    }
+
+    /// A stream begins anew, under a name of its own choice.
+    pub(super) fn begin_anew(&mut self, role: StreamRole) {
+        match role {
+            StreamRole::Audio => self.audio.rekey(),
+            StreamRole::Video(layer) => {
+                if let Some(layer) = self.layers.get_mut(usize::from(layer)) {
+                    layer.begin_anew();
+                }
+            }
+            // What it repairs has numbers of its own.
+            StreamRole::Retransmission(_) => {}
+        }
+    }
+
     /// Notes that the member speaks; whether that is worth telling again.
     pub(super) fn note_speech(&mut self, now: Instant, every: Duration) -> bool {
         let due = self
@@ -48,6 +74,9 @@ impl Member {
     }
 }
 
+/// How many sequence numbers there are.
+const CYCLE: u64 = 1 << 16;
+
 /// One RTP stream of a member.
 pub(super) struct Source {
     pub(super) ssrc: Ssrc,
@@ -57,6 +86,8 @@ pub(super) struct Source {
     pub(super) heard: bool,
     /// Where the stream is.
     place: Option<ExtendedSequence>,
+    /// Added to places, so that they rise from one key to the next.
+    base: u64,
 }
 
 impl Source {
@@ -67,32 +98,46 @@ impl Source {
             reception: Reception::default(),
             heard: false,
             place: None,
+            base: 0,
         }
     }
 
-    /// Takes in a packet that decrypted, and says how well it proves where its sender is: one that starts the stream
-    /// anew may be a copy of an old one.
+    /// Takes in a packet that decrypted. Says how well it proves where its sender is, because one that starts the
+    /// stream anew may be a copy of an old one, and its place in the stream; no two packets have the same.
     #[inline]
     pub(super) fn accept(
         &mut self,
         now: Instant,
         sequence: SequenceNumber,
         fingerprint: PacketFingerprint,
-    ) -> Result<Proof, voxhall_transport::Error> {
+    ) -> Result<(Proof, ExtendedSequence), voxhall_transport::Error> {
         let place = self.replay.accept(now, sequence, fingerprint)?;
+        let place = ExtendedSequence(self.base + place.0);
         let before = self.place.unwrap_or(place);
         self.place = Some(place.max(before));
         if place.0 <= before.0 + u64::from(MAX_JUMP) {
-            return Ok(Proof::Media);
+            return Ok((Proof::Media, place));
         }
         self.reception = Reception::default();
-        Ok(Proof::Weak)
+        Ok((Proof::Weak, place))
+    }
+
+    /// The place of a packet of which only the number is known; `None` before the first packet.
+    pub(super) fn place_of(&self, sequence: SequenceNumber) -> Option<ExtendedSequence> {
+        let newest = self.place?;
+        let distance = sequence.distance_from(newest.sequence());
+        newest
+            .0
+            .checked_add_signed(i64::from(distance))
+            .map(ExtendedSequence)
     }
 
     /// A new key: sequence numbers may begin anew.
     pub(super) fn rekey(&mut self) {
         self.replay = ReplayWindow::new();
         self.reception = Reception::default();
-        self.place = None;
+        if let Some(place) = self.place.take() {
+            self.base = (place.0 | CYCLE - 1) + 1;
+        }
     }
 }

@@ -4,7 +4,6 @@
 use std::time::{Duration, Instant};
 
 use voxhall_protocol::voice::Ssrc;
-use voxhall_transport::extension::{ExtensionKind, transport_sequence};
 use voxhall_transport::rtcp::{ReportBlock, RtcpWriter, SERVER_SENDER};
 use voxhall_transport::{PacketKind, RtpPacket};
 
@@ -14,6 +13,7 @@ use super::ingress::seat;
 use super::layer::MAX_LAYERS;
 use super::member::{Member, Source};
 use super::outbox::Outbox;
+use super::ssrc_table::StreamRole;
 use super::timers::{is_due, set_earlier};
 use crate::{Event, MAX_DATAGRAM};
 
@@ -40,6 +40,9 @@ const NO_BLOCK: ReportBlock = ReportBlock {
 impl Core {
     /// Does what is due. To be called when [`Core::poll_timeout`] has come; too early or too late does no harm.
     pub fn handle_timeout(&mut self, now: Instant, out: &mut impl Outbox) {
+        if is_due(&mut self.timers.handshakes, now) {
+            self.advance_handshakes(now, out);
+        }
         if is_due(&mut self.timers.keyframes, now) {
             self.request_keyframes(now, out);
         }
@@ -56,11 +59,10 @@ impl Core {
 
     /// Notes the number that a publisher gave its packet on the transport.
     pub(super) fn record_arrival(&mut self, now: Instant, index: usize, packet: &RtpPacket<'_>) {
-        let Some(block) = packet.extensions() else { return };
-        let number = block
-            .find(ExtensionKind::TransportSequence.native_id())
-            .and_then(transport_sequence);
-        let (Some(number), Some(member)) = (number, self.members.get_mut(index)) else {
+        let Some(member) = self.members.get_mut(index) else {
+            return;
+        };
+        let Some(number) = member.transport_sequence(packet) else {
             return;
         };
         if member.arrivals.note(number, now) {
@@ -74,7 +76,8 @@ impl Core {
 
     /// How often members are looked through.
     pub(super) fn review_interval(&self) -> Duration {
-        (self.config.timing.idle_after / 4).clamp(Duration::from_millis(1), REVIEW_EVERY)
+        let timing = &self.config.timing;
+        (timing.idle_after.min(timing.consent_for) / 4).clamp(Duration::from_millis(1), REVIEW_EVERY)
     }
 
     /// Asks for the keyframes that are wanted, but not those that were asked for just before.
@@ -114,7 +117,9 @@ impl Core {
             return;
         }
         state.keyframe.sent = Some(now);
-        let media = state.media.ssrc;
+        let Some(media) = member.own_name(StreamRole::Video(layer)) else {
+            return;
+        };
         self.stats.keyframe_requests += 1;
         self.send_rtcp(index, out, |writer, _| {
             writer.picture_loss_indication(SERVER_SENDER, media).is_ok()
@@ -129,9 +134,16 @@ impl Core {
                 member.report_due = false;
                 let mut blocks = [NO_BLOCK; 1 + MAX_LAYERS];
                 let mut filled = 0;
-                let layers = member.layers.iter_mut().map(|layer| &mut layer.media);
-                for source in std::iter::once(&mut member.audio).chain(layers) {
-                    if let (Some(block), Some(place)) = (report_on(source, now), blocks.get_mut(filled)) {
+                let layers = (0..).zip(&mut member.layers);
+                let layers = layers.map(|(layer, state)| (StreamRole::Video(layer), &mut state.media));
+                let streams = std::iter::once((StreamRole::Audio, &mut member.audio)).chain(layers);
+                for (role, source) in streams {
+                    let name = match &member.webrtc {
+                        Some(webrtc) => webrtc.sources.name(role),
+                        None => Some(source.ssrc),
+                    };
+                    if let (Some(block), Some(place)) = (report_on(source, name, now), blocks.get_mut(filled))
+                    {
                         *place = block;
                         filled += 1;
                     }
@@ -167,13 +179,26 @@ impl Core {
             let Some(listener) = room.and_then(|room| room.listeners.get_mut(member.listener)) else {
                 continue;
             };
-            let silent = now.saturating_duration_since(member.bindings.last_seen());
-            if !listener.idle && listener.is_reachable() && silent >= self.config.timing.idle_after {
+            let timing = &self.config.timing;
+            let (seen, patience) = match &mut member.webrtc {
+                Some(webrtc) => {
+                    if webrtc.needs_no_handshake(now) {
+                        webrtc.handshake = None;
+                    }
+                    (webrtc.checked, timing.consent_for)
+                }
+                None => (member.bindings.last_seen(), timing.idle_after),
+            };
+            let silent = now.saturating_duration_since(seen);
+            if !listener.idle && listener.is_reachable() && silent >= patience {
                 listener.idle = true;
                 listener.refresh();
                 self.events.push_back(Event::MediaIdle { member: member.id });
             }
-            let left = listener.sealer.as_ref().and_then(|sealer| sealer.remaining());
+            let left = listener
+                .protection
+                .as_ref()
+                .and_then(|protection| protection.udp()?.remaining());
             if !listener.exhaustion_told && left.is_some_and(|left| left < EXHAUSTION_MARGIN) {
                 listener.exhaustion_told = true;
                 self.events.push_back(Event::NonceExhausted { member: member.id });
@@ -205,11 +230,11 @@ impl Core {
     }
 }
 
-/// The report on one stream, if anything came since the last.
-fn report_on(source: &mut Source, now: Instant) -> Option<ReportBlock> {
+/// The report on one stream, which its sender calls `name`, if anything came since the last.
+fn report_on(source: &mut Source, name: Option<Ssrc>, now: Instant) -> Option<ReportBlock> {
     let heard = std::mem::take(&mut source.heard);
     if heard {
-        source.reception.report(now, source.ssrc)
+        source.reception.report(now, name?)
     } else {
         None
     }

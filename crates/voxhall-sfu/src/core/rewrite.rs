@@ -3,7 +3,7 @@
 
 use voxhall_protocol::voice::Ssrc;
 use voxhall_transport::extension::{
-    ExtensionElement, ExtensionForm, ExtensionKind, ExtensionWriter, PlayoutDelay,
+    ExtensionElement, ExtensionForm, ExtensionId, ExtensionKind, ExtensionMap, ExtensionWriter, PlayoutDelay,
 };
 use voxhall_transport::rtp::{FIXED_HEADER_LENGTH, RtpHeader};
 use voxhall_transport::{RtpPacket, SequenceNumber};
@@ -23,26 +23,41 @@ pub(super) fn ends_encrypted_frame(payload: &[u8]) -> bool {
     payload.ends_with(&ENCRYPTED_FRAME_END)
 }
 
-/// An audio packet without the extensions that are not for receivers.
-pub(super) fn audio(packet: &RtpPacket<'_>, out: &mut [u8]) -> Option<Rewritten> {
+/// An audio packet without the extensions that are not for receivers. `table` is what the publisher's numbers of
+/// extensions mean, unless they are the native ones; the packet gets those.
+pub(super) fn audio(
+    packet: &RtpPacket<'_>,
+    table: Option<&ExtensionMap>,
+    out: &mut [u8],
+) -> Option<Rewritten> {
     assemble(
         packet,
         packet.ssrc(),
         packet.sequence_number(),
         packet.payload(),
-        false,
+        Extensions {
+            table,
+            is_video: false,
+        },
         out,
     )
 }
 
 /// A video packet with the extensions that receivers expect.
-pub(super) fn video(packet: &RtpPacket<'_>, out: &mut [u8]) -> Option<Rewritten> {
+pub(super) fn video(
+    packet: &RtpPacket<'_>,
+    table: Option<&ExtensionMap>,
+    out: &mut [u8],
+) -> Option<Rewritten> {
     assemble(
         packet,
         packet.ssrc(),
         packet.sequence_number(),
         packet.payload(),
-        true,
+        Extensions {
+            table,
+            is_video: true,
+        },
         out,
     )
 }
@@ -53,9 +68,31 @@ pub(super) fn repaired(
     ssrc: Ssrc,
     sequence: SequenceNumber,
     payload: &[u8],
+    table: Option<&ExtensionMap>,
     out: &mut [u8],
 ) -> Option<Rewritten> {
-    assemble(retransmission, ssrc, sequence, payload, true, out)
+    let extensions = Extensions {
+        table,
+        is_video: true,
+    };
+    assemble(retransmission, ssrc, sequence, payload, extensions, out)
+}
+
+/// What becomes of a packet's extensions.
+struct Extensions<'a> {
+    table: Option<&'a ExtensionMap>,
+    is_video: bool,
+}
+
+impl Extensions<'_> {
+    /// The native number of what the publisher calls `id`. The name of a section is a browser's own affair.
+    fn native_id(&self, id: ExtensionId) -> Option<ExtensionId> {
+        let Some(table) = self.table else {
+            return Some(id);
+        };
+        let kind = table.kind(id).filter(|&kind| kind != ExtensionKind::Mid)?;
+        Some(kind.native_id())
+    }
 }
 
 fn assemble(
@@ -63,11 +100,11 @@ fn assemble(
     ssrc: Ssrc,
     sequence_number: SequenceNumber,
     payload: &[u8],
-    is_video: bool,
+    wanted: Extensions<'_>,
     out: &mut [u8],
 ) -> Option<Rewritten> {
     let (fixed, rest) = out.split_at_mut_checked(FIXED_HEADER_LENGTH)?;
-    let extensions = write_extensions(packet, is_video, rest)?;
+    let extensions = write_extensions(packet, &wanted, rest)?;
     let header = RtpHeader {
         marker: packet.marker(),
         payload_type: packet.payload_type(),
@@ -87,16 +124,16 @@ fn assemble(
 
 /// Writes the extensions in the only form that UDP clients take, and returns their length. One that this form cannot
 /// carry is left out.
-fn write_extensions(packet: &RtpPacket<'_>, is_video: bool, out: &mut [u8]) -> Option<usize> {
+fn write_extensions(packet: &RtpPacket<'_>, wanted: &Extensions<'_>, out: &mut [u8]) -> Option<usize> {
     let transport_sequence = ExtensionKind::TransportSequence.native_id();
     let repaired = ExtensionKind::RepairedStreamId.native_id();
     let playout_delay = ExtensionKind::PlayoutDelay.native_id();
     let mut writer = ExtensionWriter::new(ExtensionForm::OneByte, out);
     let mut has_playout_delay = false;
     for ExtensionElement { id, value } in packet.extensions().iter().flat_map(|block| block.elements()) {
-        if id == transport_sequence {
+        let Some(id) = wanted.native_id(id).filter(|&id| id != transport_sequence) else {
             continue;
-        }
+        };
         has_playout_delay |= id == playout_delay;
         let id = if id == repaired {
             ExtensionKind::StreamId.native_id()
@@ -106,7 +143,7 @@ fn write_extensions(packet: &RtpPacket<'_>, is_video: bool, out: &mut [u8]) -> O
         // What the form cannot carry, receivers do without.
         let _ = writer.push(id, value);
     }
-    if is_video && !has_playout_delay {
+    if wanted.is_video && !has_playout_delay {
         let _ = writer.push(playout_delay, &PlayoutDelay::IMMEDIATE.to_bytes());
     }
     Some(writer.finish().ok()?.len())
@@ -115,6 +152,14 @@ fn write_extensions(packet: &RtpPacket<'_>, is_video: bool, out: &mut [u8]) -> O
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn native_audio(packet: &RtpPacket<'_>, out: &mut [u8]) -> Option<Rewritten> {
+        audio(packet, None, out)
+    }
+
+    fn native_video(packet: &RtpPacket<'_>, out: &mut [u8]) -> Option<Rewritten> {
+        video(packet, None, out)
+    }
 
     fn rewritten(packet: &[u8], rewrite: impl Fn(&RtpPacket<'_>, &mut [u8]) -> Option<Rewritten>) -> Vec<u8> {
         let mut out = [0; 1500];
@@ -130,11 +175,11 @@ mod tests {
         let expected = [
             0x90, 0xe9, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 0xbe, 0xde, 0, 1, 0x62, 0, 0, 0, 0x65,
         ];
-        assert_eq!(rewritten(&bare, video), expected);
+        assert_eq!(rewritten(&bare, native_video), expected);
         let delayed = [
             0x90, 0xe9, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 0xbe, 0xde, 0, 1, 0x62, 0, 0xa0, 0xc8, 0x65,
         ];
-        assert_eq!(rewritten(&delayed, video), delayed);
+        assert_eq!(rewritten(&delayed, native_video), delayed);
     }
 
     #[test]
@@ -145,7 +190,7 @@ mod tests {
         let expected = [
             0x90, 0x78, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 0xbe, 0xde, 0, 1, 0x10, 0x9e, 0, 0, 0xf8,
         ];
-        assert_eq!(rewritten(&numbered, audio), expected);
+        assert_eq!(rewritten(&numbered, native_audio), expected);
     }
 
     #[test]
@@ -156,7 +201,7 @@ mod tests {
         ];
         let mut out = [0; 1500];
         let packet = RtpPacket::parse(&retransmission).unwrap();
-        let whole = repaired(&packet, Ssrc(3), SequenceNumber(7), &[0x65], &mut out).unwrap();
+        let whole = repaired(&packet, Ssrc(3), SequenceNumber(7), &[0x65], None, &mut out).unwrap();
         let expected = [
             0x90, 0xea, 0, 7, 0, 0, 0, 2, 0, 0, 0, 3, 0xbe, 0xde, 0, 2, 0xb2, 0x31, 0x30, 0x30, 0x62, 0, 0,
             0, 0x65,
@@ -172,6 +217,24 @@ mod tests {
         let expected = [
             0x90, 0x78, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 0xbe, 0xde, 0, 1, 0x10, 0x9e, 0, 0, 0xf8,
         ];
-        assert_eq!(rewritten(&two_byte, audio), expected);
+        assert_eq!(rewritten(&two_byte, native_audio), expected);
+    }
+
+    #[test]
+    fn a_browsers_numbers_become_native_ones() {
+        let mut table = ExtensionMap::EMPTY;
+        let id = |number| ExtensionId::new(number).unwrap();
+        table.insert(ExtensionKind::AudioLevel, id(14));
+        table.insert(ExtensionKind::TransportSequence, id(3));
+        table.insert(ExtensionKind::Mid, id(4));
+        let numbered = [
+            0x90, 0x78, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 0xbe, 0xde, 0, 3, 0xe0, 0x9e, 0x31, 0, 7, 0x40, 0x30,
+            0x10, 5, 0, 0, 0, 0xf8,
+        ];
+        let expected = [
+            0x90, 0x78, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 0xbe, 0xde, 0, 1, 0x10, 0x9e, 0, 0, 0xf8,
+        ];
+        let translated = rewritten(&numbered, |packet, out| audio(packet, Some(&table), out));
+        assert_eq!(translated, expected, "and what it did not list goes");
     }
 }

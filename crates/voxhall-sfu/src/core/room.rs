@@ -3,9 +3,11 @@
 use std::net::SocketAddr;
 
 use voxhall_protocol::voice::Ssrc;
-use voxhall_transport::{PacketKind, Sealer};
+use voxhall_transport::PacketKind;
 
 use super::outbox::Outbox;
+use super::protection::Protection;
+use super::translation::Translation;
 use crate::payload_types::MediaCodec;
 use crate::{MediaPermissions, PayloadTypes, RoomId, Wants, WorkerStats};
 
@@ -40,8 +42,8 @@ pub(super) struct Listener {
     pub(super) opus: u8,
     /// Where its packets go.
     pub(super) address: Option<SocketAddr>,
-    /// Its key; `None` before op 1.
-    pub(super) sealer: Option<Sealer>,
+    /// Its keys; `None` before op 1, and with WebRTC before the handshake is done.
+    pub(super) protection: Option<Protection>,
     /// The member's place in the core.
     pub(super) member: usize,
     pub(super) permissions: MediaPermissions,
@@ -59,7 +61,7 @@ impl Listener {
             idle: false,
             opus: 0,
             address: None,
-            sealer: None,
+            protection: None,
             member,
             permissions: MediaPermissions::default(),
             payload_types: PayloadTypes::default(),
@@ -89,7 +91,7 @@ impl Listener {
 
     /// Whether anything can be sent to it at all.
     pub(super) fn is_reachable(&self) -> bool {
-        self.sealer.is_some() && self.address.is_some() && !self.idle
+        self.protection.is_some() && self.address.is_some() && !self.idle
     }
 
     /// Seals `header ‖ body` with the member's key and next nonce and sends it. Does nothing for a member that cannot
@@ -103,14 +105,53 @@ impl Listener {
         out: &mut impl Outbox,
         stats: &mut WorkerStats,
     ) {
-        let (Some(address), Some(sealer)) = (self.address, &mut self.sealer) else {
+        let (Some(address), Some(protection)) = (self.address, &mut self.protection) else {
             return;
         };
         out.datagram(address, |buffer| {
-            let length = sealer.seal_parts(kind, header, body, buffer).ok()?;
+            let length = protection.seal_parts(kind, header, body, buffer).ok()?;
             stats.sent += 1;
             stats.sent_bytes += length as u64;
             Some(length)
         });
+    }
+
+    /// Sends a packet of media that is in native form, but has the member's payload type and number already. Whatever
+    /// else differs between receivers is put in here.
+    #[inline]
+    pub(super) fn send_media(
+        &mut self,
+        packet: &[u8],
+        payload_start: usize,
+        translation: &mut Translation,
+        out: &mut impl Outbox,
+        stats: &mut WorkerStats,
+    ) {
+        let (header, payload) = packet.split_at(payload_start);
+        let table = self
+            .protection
+            .as_ref()
+            .and_then(|protection| protection.extensions());
+        match table {
+            None => self.send(PacketKind::Rtp, header, payload, out, stats),
+            Some(table) => {
+                let header = translation.header(header, table);
+                self.send(PacketKind::Rtp, header, payload, out, stats);
+            }
+        }
+    }
+
+    /// Makes room for the numbers of so many speakers, so that the packet path never has to.
+    pub(super) fn reserve_speakers(&mut self, speakers: usize) {
+        if let Some(Protection::Srtp(sending)) = &mut self.protection {
+            sending.reserve(speakers);
+        }
+    }
+
+    /// Forgets the numbers of a speaker that left.
+    pub(super) fn forget_speaker(&mut self, speaker: Ssrc) {
+        if let Some(Protection::Srtp(sending)) = &mut self.protection {
+            sending.forget(speaker);
+        }
     }
 }

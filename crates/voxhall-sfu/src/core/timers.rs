@@ -15,6 +15,10 @@ pub(super) struct Timers {
     pub(super) arrivals: Option<Instant>,
     /// Members whose numbered packets came since the last report.
     pub(super) arriving: Vec<usize>,
+    /// Go on with the handshakes of those in `handshaking`.
+    pub(super) handshakes: Option<Instant>,
+    /// WebRTC members whose handshake is under way.
+    pub(super) handshaking: Vec<usize>,
     /// Ask for the keyframes in `wanted_keyframes` that are not too soon.
     pub(super) keyframes: Option<Instant>,
     /// Layers of which a keyframe is wanted: member and index of the layer.
@@ -24,10 +28,14 @@ pub(super) struct Timers {
 impl Timers {
     /// The earliest of them.
     pub(super) fn next(&self) -> Option<Instant> {
-        [self.review, self.reports, self.arrivals, self.keyframes]
-            .into_iter()
-            .flatten()
-            .min()
+        let timers = [
+            self.review,
+            self.reports,
+            self.arrivals,
+            self.handshakes,
+            self.keyframes,
+        ];
+        timers.into_iter().flatten().min()
     }
 
     /// Makes room for one more member, so that the packet path never has to.
@@ -43,6 +51,7 @@ impl Timers {
     pub(super) fn forget(&mut self, member: usize) {
         self.reporting.retain(|&other| other != member);
         self.arriving.retain(|&other| other != member);
+        self.handshaking.retain(|&other| other != member);
         self.wanted_keyframes.retain(|&(other, _)| other != member);
     }
 }

@@ -1,9 +1,10 @@
 //! The fan-out of video: to those who want it, in the layer that fits them.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use voxhall_transport::rtp::ExtendedSequence;
 use voxhall_transport::rtx::RtxPayload;
-use voxhall_transport::{PacketKind, PayloadType, RtpPacket, SequenceNumber};
+use voxhall_transport::{PayloadType, RtpPacket, SequenceNumber};
 
 use super::ingress::seat;
 use super::keyframe::starts_keyframe;
@@ -12,6 +13,7 @@ use super::member::Member;
 use super::outbox::Outbox;
 use super::rewrite::{self, Rewritten, ends_encrypted_frame};
 use super::room::{Listener, Room};
+use super::translation::Translation;
 use super::{Core, timers};
 use crate::WorkerStats;
 use crate::payload_types::{MediaCodec, PayloadKind};
@@ -29,7 +31,7 @@ struct Origin {
     member: usize,
     layer: u8,
     codec: MediaCodec,
-    sequence: SequenceNumber,
+    place: ExtendedSequence,
 }
 
 impl Core {
@@ -39,6 +41,7 @@ impl Core {
         now: Instant,
         index: usize,
         layer: u8,
+        place: ExtendedSequence,
         packet: &RtpPacket<'_>,
         out: &mut impl Outbox,
     ) {
@@ -53,7 +56,17 @@ impl Core {
         let Some(state) = member.layers.get_mut(usize::from(layer)) else {
             return;
         };
+        let table = member.webrtc.as_ref().map(|webrtc| &webrtc.from_client);
         state.media.heard = true;
+        if is_repaired(
+            state,
+            now,
+            packet.sequence_number(),
+            self.config.timing.retransmit_for,
+        ) {
+            self.stats.dropped_replayed += 1;
+            return;
+        }
         state
             .media
             .reception
@@ -61,7 +74,7 @@ impl Core {
         if is_probe(packet) {
             self.stats.probes += 1;
         } else if let Some(codec) = permitted(own, state, packet, false, &mut self.stats) {
-            let Some(rewritten) = rewrite::video(packet, &mut self.scratch[..]) else {
+            let Some(rewritten) = rewrite::video(packet, table, &mut self.scratch[..]) else {
                 self.stats.dropped_malformed += 1;
                 return;
             };
@@ -69,7 +82,7 @@ impl Core {
                 member: index,
                 layer,
                 codec,
-                sequence: packet.sequence_number(),
+                place,
             };
             self.forward_video(now, &from, rewritten, out);
         }
@@ -99,6 +112,7 @@ impl Core {
         let carried = RtxPayload::parse(packet.payload())
             .ok()
             .filter(|carried| !carried.is_probe());
+        let table = member.webrtc.as_ref().map(|webrtc| &webrtc.from_client);
         let Some(carried) = carried else {
             self.stats.probes += 1;
             return;
@@ -107,17 +121,19 @@ impl Core {
             return;
         };
         let sequence = carried.original_sequence;
-        if !is_missing(state, now, sequence, self.config.timing.retransmit_for) {
+        let missing = is_missing(state, now, sequence, self.config.timing.retransmit_for);
+        let Some(place) = state.media.place_of(sequence).filter(|_| missing) else {
             self.stats.dropped_replayed += 1;
             return;
-        }
+        };
         state
             .media
             .reception
             .record(sequence.0, packet.timestamp(), arrival);
         let ssrc = state.media.ssrc;
         let payload = carried.original_payload;
-        let Some(whole) = rewrite::repaired(packet, ssrc, sequence, payload, &mut self.scratch[..]) else {
+        let scratch = &mut self.scratch[..];
+        let Some(whole) = rewrite::repaired(packet, ssrc, sequence, payload, table, scratch) else {
             self.stats.dropped_malformed += 1;
             return;
         };
@@ -125,7 +141,7 @@ impl Core {
             member: index,
             layer,
             codec,
-            sequence,
+            place,
         };
         self.forward_video(now, &from, whole, out);
     }
@@ -144,7 +160,7 @@ impl Core {
         };
         let packet = &mut self.scratch[..rewritten.length];
         if let Some(history) = &mut state.history {
-            history.keep(now, from.sequence.0, from.codec, packet);
+            history.keep(now, from.place.sequence().0, from.codec, packet);
         }
         let ends_frame = packet[1] & MARKER_BIT != 0;
         if ends_frame {
@@ -154,25 +170,24 @@ impl Core {
         let picture = Picture {
             layer: from.layer,
             codec: from.codec,
-            sequence: from.sequence.0,
+            place: from.place,
             payload_start: rewritten.payload_start,
             // Until a frame's end told, it may be.
             encrypted: dave && state.encrypted != Some(false),
             starts_keyframe: starts_keyframe(from.codec, &packet[rewritten.payload_start..]),
         };
         out.burst();
-        if picture.fan_out(member, room, packet, out, &mut self.stats) {
+        self.translation.begin();
+        if picture.fan_out(member, room, packet, &mut self.translation, out, &mut self.stats) {
             self.want_keyframe(now, from.member, from.layer);
         }
     }
 
-    /// A layer's numbers begin anew: what its viewers get goes on where it was.
+    /// A layer's numbers begin anew: what is kept under the same numbers is of its life before.
     pub(super) fn restart_layer(&mut self, index: usize, layer: u8) {
-        let Some(member) = self.members.get_mut(index) else {
-            return;
-        };
-        for viewer in &mut member.viewers {
-            viewer.continuity[usize::from(layer)].pause();
+        let layers = self.members.get_mut(index).map(|member| &mut member.layers);
+        if let Some(layer) = layers.and_then(|layers| layers.get_mut(usize::from(layer))) {
+            layer.forget_packets();
         }
     }
 
@@ -248,8 +263,16 @@ fn permitted(
     Some(codec)
 }
 
+/// Whether a packet of a layer came before, as a retransmission: it is not sent on twice.
+fn is_repaired(layer: &Layer, now: Instant, sequence: SequenceNumber, max_age: Duration) -> bool {
+    layer
+        .history
+        .as_ref()
+        .is_some_and(|history| history.find(now, sequence.0, max_age).is_some())
+}
+
 /// Whether a packet of a layer did not come yet, but may still be of use.
-fn is_missing(layer: &Layer, now: Instant, sequence: SequenceNumber, max_age: std::time::Duration) -> bool {
+fn is_missing(layer: &Layer, now: Instant, sequence: SequenceNumber, max_age: Duration) -> bool {
     let Some(newest) = layer.media.reception.newest() else {
         return false;
     };
@@ -266,7 +289,7 @@ fn is_missing(layer: &Layer, now: Instant, sequence: SequenceNumber, max_age: st
 struct Picture {
     layer: u8,
     codec: MediaCodec,
-    sequence: u16,
+    place: ExtendedSequence,
     payload_start: usize,
     encrypted: bool,
     starts_keyframe: bool,
@@ -280,6 +303,7 @@ impl Picture {
         member: &mut Member,
         room: &mut Room,
         packet: &mut [u8],
+        translation: &mut Translation,
         out: &mut impl Outbox,
         stats: &mut WorkerStats,
     ) -> bool {
@@ -300,13 +324,12 @@ impl Picture {
                 continue;
             }
             let continuity = &mut viewer.continuity[usize::from(self.layer)];
-            let Some(sequence) = continuity.forward(self.sequence) else {
+            let Some(sequence) = continuity.forward(self.place) else {
                 continue;
             };
             packet[1] = marker | payload_type.media;
             packet[2..4].copy_from_slice(&sequence.to_be_bytes());
-            let (header, payload) = packet.split_at(self.payload_start);
-            listener.send(PacketKind::Rtp, header, payload, out, stats);
+            listener.send_media(packet, self.payload_start, translation, out, stats);
         }
         waiting
     }

@@ -87,6 +87,7 @@ impl Life {
         let config = CoreConfig {
             legacy_discovery: self.config.legacy_discovery,
             timing: self.config.timing,
+            identity: self.config.identity.clone(),
         };
         let entropy = Box::new(|bytes: &mut [u8]| rand::rng().fill_bytes(bytes));
         let mut core = Core::new(Instant::now(), config, entropy);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::common::{ROOM, World};
 use voxhall_protocol::discovery::{Form, Request};
 use voxhall_protocol::voice::{EncryptionMode, Ssrc};
-use voxhall_sfu::{CoreConfig, Timing};
+use voxhall_sfu::CoreConfig;
 use voxhall_sim::Conditions;
 
 const MODE: EncryptionMode = EncryptionMode::AeadAes256GcmRtpsize;
@@ -13,7 +13,7 @@ const MODE: EncryptionMode = EncryptionMode::AeadAes256GcmRtpsize;
 fn legacy_world() -> World {
     let config = CoreConfig {
         legacy_discovery: true,
-        timing: Timing::default(),
+        ..CoreConfig::default()
     };
     World::with(config, 1, Conditions::PERFECT)
 }

@@ -1,0 +1,136 @@
+//! DTLS of WebRTC members: from a proved address to keys for SRTP. `media-transport.md` section 10.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use voxhall_transport::srtp::{SrtpOpener, SrtpSealer};
+
+use super::Core;
+use super::ingress::seat;
+use super::outbox::Outbox;
+use super::protection::{Protection, SrtpSending};
+use super::timers::set_earlier;
+use crate::Event;
+use crate::dtls::{Established, TransportFailure};
+
+impl Core {
+    /// Takes a DTLS datagram. Only an address that ICE proved may shake hands; the answers go back there.
+    pub(super) fn handle_dtls(
+        &mut self,
+        now: Instant,
+        source: SocketAddr,
+        datagram: &[u8],
+        out: &mut impl Outbox,
+    ) {
+        let Some(&index) = self.peers.get(&source) else {
+            self.stats.dropped_not_connected += 1;
+            return;
+        };
+        if !self.limiter.allow(now, source) {
+            self.stats.dropped_rate_limited += 1;
+            return;
+        }
+        self.stats.handshake += 1;
+        self.advance_handshake(now, index, Some((source, datagram)), out);
+    }
+
+    /// Says again what was not answered in the handshakes that are under way.
+    pub(super) fn advance_handshakes(&mut self, now: Instant, out: &mut impl Outbox) {
+        for place in (0..self.timers.handshaking.len()).rev() {
+            let index = self.timers.handshaking[place];
+            let due = self.handshake_due(index);
+            if due.is_some_and(|due| due <= now) {
+                self.advance_handshake(now, index, None, out);
+            }
+            match self.handshake_due(index) {
+                Some(due) => set_earlier(&mut self.timers.handshakes, due),
+                None => drop(self.timers.handshaking.swap_remove(place)),
+            }
+        }
+    }
+
+    fn handshake_due(&self, index: usize) -> Option<Instant> {
+        let webrtc = self.members.get(index)?.webrtc.as_ref()?;
+        Some(webrtc.handshake.as_ref()?.due())
+    }
+
+    fn advance_handshake(
+        &mut self,
+        now: Instant,
+        index: usize,
+        came: Option<(SocketAddr, &[u8])>,
+        out: &mut impl Outbox,
+    ) {
+        let Some(member) = self.members.get_mut(index) else {
+            return;
+        };
+        let address = came.map(|(source, _)| source).or(member.bindings.primary());
+        let (Some(webrtc), Some(address)) = (&mut member.webrtc, address) else {
+            return;
+        };
+        let Some(handshake) = &mut webrtc.handshake else {
+            return;
+        };
+        let stats = &mut self.stats;
+        let mut send = |record: &[u8]| {
+            out.datagram(address, |buffer| {
+                buffer.get_mut(..record.len())?.copy_from_slice(record);
+                stats.sent += 1;
+                stats.sent_bytes += record.len() as u64;
+                Some(record.len())
+            });
+        };
+        let outcome = handshake.advance(now, came.map(|(_, datagram)| datagram), &mut send);
+        set_earlier(&mut self.timers.handshakes, handshake.due());
+        match outcome {
+            Ok(None) => {}
+            Ok(Some(established)) => self.establish(now, index, address, &established),
+            // With its keys in use a member lives on without the handshake.
+            Err(_) if webrtc.opener.is_some() => webrtc.handshake = None,
+            Err(failure) => self.fail_transport(index, failure),
+        }
+    }
+
+    /// The keys are there: if the client is who it said, media flows.
+    fn establish(&mut self, now: Instant, index: usize, address: SocketAddr, established: &Established) {
+        let Some((member, room)) = seat(&mut self.members, &mut self.rooms, index) else {
+            return;
+        };
+        let Some(webrtc) = &mut member.webrtc else {
+            return;
+        };
+        if webrtc
+            .fingerprint
+            .is_some_and(|expected| expected != established.fingerprint)
+        {
+            return self.fail_transport(index, TransportFailure::WrongFingerprint);
+        }
+        let (profile, keys) = (established.profile, &established.keys);
+        webrtc.opener = Some(SrtpOpener::new(profile, &keys.inbound));
+        let sealer = SrtpSealer::new(profile, &keys.outbound);
+        let sending = SrtpSending::new(sealer, webrtc.to_client, room.listeners.len());
+        let Some(listener) = room.listeners.get_mut(member.listener) else {
+            return;
+        };
+        listener.protection = Some(Protection::Srtp(Box::new(sending)));
+        listener.exhaustion_told = false;
+        listener.address = member.bindings.primary();
+        listener.refresh();
+        self.events.push_back(Event::MediaConnected {
+            member: member.id,
+            address,
+        });
+        self.want_keyframes_for(now, index);
+    }
+
+    /// The member gets no transport: nothing flows, and nothing more is answered, until op 1 comes again.
+    fn fail_transport(&mut self, index: usize, failure: TransportFailure) {
+        self.disconnect(index);
+        if let Some(member) = self.members.get(index) {
+            self.events.push_back(Event::TransportFailed {
+                member: member.id,
+                failure,
+            });
+        }
+    }
+}
