@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, JoinSet};
 use voxhall_live::NodeRecord;
 use voxhall_protocol::voice::{EncryptionMode, VoiceVersion};
-use voxhall_sfu::{Event, WorkerHandle, WorkerStats};
+use voxhall_sfu::{DtlsIdentity, Event, WorkerHandle, WorkerStats};
 use voxhall_switchboard::Switchboard;
 
 use crate::core::{Input, NodeCore, Settings, WorkerIndex};
@@ -62,9 +62,10 @@ impl Node {
         let (events, worker_events) = mpsc::unbounded_channel();
         let (rebuilds, rebuild_requests) = mpsc::unbounded_channel();
         let (link_changes, links_to_write) = mpsc::unbounded_channel();
-        let workers = spawn_workers(&config, &events)?;
+        let identity = DtlsIdentity::generate().map_err(Error::Worker)?;
+        let workers = spawn_workers(&config, &identity, &events)?;
         let ports: Vec<u16> = workers.iter().map(|worker| worker.local_addr().port()).collect();
-        let core = NodeCore::new(settings(&config), &ports, Box::new(OsRng.unwrap_err()));
+        let core = NodeCore::new(settings(&config, &identity), &ports, Box::new(OsRng.unwrap_err()));
         let shared = Arc::new(Shared::new(core, workers, link_changes, rebuilds));
 
         links::clear(&*board, &config.id).await?;
@@ -81,6 +82,7 @@ impl Node {
             tasks.spawn(rebuild_workers(
                 shared.clone(),
                 config.clone(),
+                identity,
                 events,
                 rebuild_requests,
             ));
@@ -201,18 +203,14 @@ async fn answer(
     )
 }
 
-fn settings(config: &NodeConfig) -> Settings {
+fn settings(config: &NodeConfig, identity: &DtlsIdentity) -> Settings {
     let mut modes = EncryptionMode::CURRENT.to_vec();
     if config.legacy_modes {
         modes.extend(EncryptionMode::ALL.into_iter().filter(|mode| mode.is_legacy()));
     }
     Settings {
-        // `NodeConfig::check` has seen that there is one.
-        media_address: config
-            .media_addresses
-            .first()
-            .copied()
-            .unwrap_or(config.media_bind),
+        media_addresses: config.media_addresses.clone(),
+        fingerprint: identity.fingerprint(),
         modes,
         oldest_version: if config.legacy_versions {
             VoiceVersion::V1
@@ -224,11 +222,16 @@ fn settings(config: &NodeConfig) -> Settings {
     }
 }
 
-fn spawn_workers(config: &NodeConfig, events: &WorkerEvents) -> Result<Vec<WorkerHandle>, Error> {
+fn spawn_workers(
+    config: &NodeConfig,
+    identity: &DtlsIdentity,
+    events: &WorkerEvents,
+) -> Result<Vec<WorkerHandle>, Error> {
     (0..config.workers)
         .map(|index| {
             spawn_worker(
                 config,
+                identity,
                 WorkerIndex(index),
                 config.worker_port(index),
                 events.clone(),
@@ -287,6 +290,7 @@ async fn tell_drops(shared: Arc<Shared>) {
 async fn rebuild_workers(
     shared: Arc<Shared>,
     config: NodeConfig,
+    identity: DtlsIdentity,
     events: WorkerEvents,
     mut requests: mpsc::UnboundedReceiver<WorkerIndex>,
 ) {
@@ -295,7 +299,7 @@ async fn rebuild_workers(
         let Some(&port) = shared.media_ports().get(index.0) else {
             continue;
         };
-        let worker = spawn_worker(&config, index, port, events.clone());
+        let worker = spawn_worker(&config, &identity, index, port, events.clone());
         if let Err(error) = &worker {
             tracing::error!(worker = index.0, %error, "the media worker cannot be started again; its calls end");
         }

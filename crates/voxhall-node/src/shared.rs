@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use tokio::sync::{Notify, mpsc};
 use voxhall_protocol::voice::{VoiceCloseCode, WireFrame};
-use voxhall_sfu::{Event, Worker, WorkerConfig, WorkerHandle, WorkerStats};
+use voxhall_sfu::{DtlsIdentity, Event, Worker, WorkerConfig, WorkerHandle, WorkerStats};
 
 use crate::core::{ConnectionId, Input, NodeCore, Output, TicketKey, WorkerIndex};
 use crate::links::LinkChange;
@@ -286,12 +286,14 @@ impl State {
 /// Starts worker `index` on `port`.
 pub(crate) fn spawn_worker(
     config: &NodeConfig,
+    identity: &DtlsIdentity,
     index: WorkerIndex,
     port: u16,
     events: WorkerEvents,
 ) -> Result<WorkerHandle, Error> {
     let worker = WorkerConfig {
         legacy_discovery: config.legacy_modes,
+        identity: Some(identity.clone()),
         thread_name: format!("sfu-{}", index.0),
         ..WorkerConfig::new(SocketAddr::new(config.media_bind, port))
     };

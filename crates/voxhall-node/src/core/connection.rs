@@ -1,5 +1,6 @@
 //! One voice-gateway socket: its frames, its heartbeats, and what each message leads to.
 
+use std::borrow::Cow;
 use std::time::Instant;
 
 use voxhall_protocol::Extra;
@@ -150,7 +151,12 @@ impl NodeCore {
     }
 
     /// Closes a socket whose client broke the rules; its session ends with it.
-    pub(super) fn fail(&mut self, connection: ConnectionId, code: VoiceCloseCode, reason: &'static str) {
+    pub(super) fn fail(
+        &mut self,
+        connection: ConnectionId,
+        code: VoiceCloseCode,
+        reason: impl Into<Cow<'static, str>>,
+    ) {
         let phase = self.connections.get(&connection).map(|failed| failed.phase);
         self.close(connection, code, reason);
         if let Some(Phase::Joined(key)) = phase {
@@ -240,8 +246,8 @@ impl NodeCore {
                 );
             }
             Message::SelectProtocol(select) => self.select_protocol(connection, key, &select),
-            Message::Speaking(speaking) => self.speaking(key, &speaking),
-            Message::Video(video) => self.video(key, &video),
+            Message::Speaking(speaking) => self.speaking(connection, key, &speaking),
+            Message::Video(video) => self.video(connection, key, &video),
             Message::SessionUpdate(update) => self.session_update(key, &update),
             Message::MediaSinkWants(wants) => self.media_sink_wants(connection, key, wants),
             Message::BackendVersion(_) => self.backend_version(connection),

@@ -6,16 +6,18 @@ use std::time::Instant;
 use rand::RngCore;
 use voxhall_live::{LinkState, TicketRecord};
 use voxhall_protocol::voice::{
-    ClientFlags, CodecName, EncryptionMode, Identify, MediaSinkWants, Message, ProtocolName, Ready,
-    SelectProtocol, SessionDescription, VoiceCloseCode, VoiceVersion,
+    ClientFlags, Codec, CodecName, Identify, MediaSinkWants, Message, ProtocolName, Ready, SelectProtocol,
+    SessionDescription, VoiceCloseCode, VoiceVersion,
 };
 use voxhall_protocol::{Extra, Token};
-use voxhall_sfu::{Command, MemberId, MemberSsrcs, PayloadTypes, RoomId, TransportKey};
+use voxhall_sfu::{
+    ClientSources, Command, MemberId, MemberSsrcs, PayloadTypes, RoomId, TransportKey, UdpTransport,
+};
 
 use super::connection::Phase;
 use super::replay::Replay;
 use super::room::Room;
-use super::session::{Attachment, Selected, Session};
+use super::session::{Attachment, Selected, SelectedTransport, Session};
 use super::timers::Timer;
 use super::{ConnectionId, NodeCore, TicketKey, WorkerIndex, codecs, tickets, video};
 
@@ -27,6 +29,14 @@ const KEY_BYTES: usize = 32;
 
 /// Calls run without end-to-end encryption.
 const NO_DAVE: u16 = 0;
+
+/// What a session is given for its media.
+struct Seat {
+    ssrcs: MemberSsrcs,
+    /// The names of its video layers, in the order of their SSRCs.
+    rids: Vec<Option<String>>,
+    sends_video: bool,
+}
 
 impl NodeCore {
     pub(super) fn identify(&mut self, now: Instant, connection: ConnectionId, identify: &Identify) {
@@ -101,7 +111,13 @@ impl NodeCore {
             return self.fail(connection, VoiceCloseCode::VoiceServerCrashed, reason);
         };
         let sends_video = identify.video == Some(true) || !layers.is_empty();
-        let session = self.new_session(connection, version, ticket, ssrcs, sends_video);
+        let rids = layers.iter().map(|layer| layer.rid.clone()).collect();
+        let seat = Seat {
+            ssrcs,
+            rids,
+            sends_video,
+        };
+        let session = self.new_session(connection, version, ticket, seat);
         let ready = self.ready(version, worker, &session, layers);
         self.admit_member(key, worker, session);
         self.impair_again(key);
@@ -110,17 +126,24 @@ impl NodeCore {
         self.announce(key);
     }
 
-    /// Answers op 1; a second one gives the session a new key.
+    /// Answers op 1; a second one gives the session a new key, or another transport.
     pub(super) fn select_protocol(
         &mut self,
         connection: ConnectionId,
         key: TicketKey,
         select: &SelectProtocol,
     ) {
-        if select.protocol != ProtocolName::Udp {
-            let reason = "only the protocol udp is served";
-            return self.fail(connection, VoiceCloseCode::UnknownProtocol, reason);
+        match select.protocol {
+            ProtocolName::Udp => self.select_udp(connection, key, select),
+            ProtocolName::Webrtc => self.select_webrtc(connection, key, select),
+            _ => {
+                let reason = "only the protocols udp and webrtc are served";
+                self.fail(connection, VoiceCloseCode::UnknownProtocol, reason);
+            }
         }
+    }
+
+    fn select_udp(&mut self, connection: ConnectionId, key: TicketKey, select: &SelectProtocol) {
         let Some(choice) = select.udp() else {
             return self.fail(
                 connection,
@@ -139,7 +162,7 @@ impl NodeCore {
         let mut secret = [0; KEY_BYTES];
         self.random.fill_bytes(&mut secret);
         let listed = select.codecs.as_deref().unwrap_or_default();
-        let selected = Selected {
+        let transport = UdpTransport {
             mode,
             key: TransportKey::from(secret),
             hint: choice
@@ -147,17 +170,33 @@ impl NodeCore {
                 .parse()
                 .ok()
                 .map(|address| SocketAddr::new(address, choice.port)),
-            payload_types: PayloadTypes::from_codecs(listed),
             first_nonce: 0,
             known: None,
         };
+        let selected = Selected {
+            payload_types: PayloadTypes::from_codecs(listed),
+            transport: SelectedTransport::Udp(transport),
+        };
+        self.selected(key, selected, listed);
+    }
+
+    /// Op 1 has chosen: opens the session's media and says what follows from that.
+    pub(super) fn selected(&mut self, key: TicketKey, selected: Selected, listed: &[Codec]) {
+        let is_webrtc = matches!(selected.transport, SelectedTransport::WebRtc(_));
         let Some(session) = self.session_mut(key) else {
             return;
         };
         session.video_codecs = codecs::video_codecs(listed);
         let first = session.selected.replace(Box::new(selected)).is_none();
-        self.describe(key, mode, secret);
+        if first && is_webrtc {
+            // Browsers have always got it before op 4, others after.
+            self.ask_for_everything(key);
+        }
+        self.describe(key);
         if first {
+            if !is_webrtc {
+                self.ask_for_everything(key);
+            }
             self.introduce_room(key);
         } else if let Some(room) = self.rooms.get_mut(&key.channel) {
             room.choose_codecs(&mut self.outbox);
@@ -194,8 +233,7 @@ impl NodeCore {
         connection: ConnectionId,
         version: VoiceVersion,
         ticket: &TicketRecord,
-        ssrcs: MemberSsrcs,
-        sends_video: bool,
+        seat: Seat,
     ) -> Session {
         let member = MemberId(self.next_member);
         self.next_member += 1;
@@ -207,8 +245,10 @@ impl NodeCore {
             token: ticket.token.clone(),
             flags: client_flags(ticket),
             permissions: ticket.permissions,
-            ssrcs,
-            sends_video,
+            ssrcs: seat.ssrcs,
+            rids: seat.rids,
+            sources: ClientSources::default(),
+            sends_video: seat.sends_video,
             selected: None,
             speaking: None,
             video: None,
@@ -232,7 +272,7 @@ impl NodeCore {
         let interval = self.settings.limits.heartbeat_interval.as_millis();
         Ready {
             ssrc: session.ssrcs.audio,
-            ip: Some(self.settings.media_address.to_string()),
+            ip: self.settings.media_addresses.first().map(ToString::to_string),
             port: self.workers.get(worker.0).map_or(0, |worker| worker.port),
             modes: self.settings.modes.iter().copied().map(Into::into).collect(),
             experiments: Some(Vec::new()),
@@ -301,7 +341,21 @@ impl NodeCore {
     }
 
     /// Opens the session's media and sends op 4.
-    fn describe(&mut self, key: TicketKey, mode: EncryptionMode, secret: [u8; KEY_BYTES]) {
+    fn describe(&mut self, key: TicketKey) {
+        let Some(room) = self.rooms.get(&key.channel) else {
+            return;
+        };
+        let Some(selected) = room
+            .sessions
+            .get(&key.user)
+            .and_then(|session| session.selected.as_deref())
+        else {
+            return;
+        };
+        let described = match &selected.transport {
+            SelectedTransport::Udp(transport) => describe_udp(transport),
+            SelectedTransport::WebRtc(transport) => self.describe_webrtc(room.worker, transport),
+        };
         let Some(room) = self.rooms.get_mut(&key.channel) else {
             return;
         };
@@ -319,19 +373,13 @@ impl NodeCore {
             audio_codec: Some(CodecName::Opus),
             video_codec: send_codec,
             media_session_id: Some(room.media_session_id.clone()),
-            mode: Some(mode.into()),
-            secret_key: Some(secret.into()),
-            keyframe_interval: Some(KEYFRAME_INTERVAL_MS),
-            dave_protocol_version: Some(NO_DAVE),
-            ..SessionDescription::default()
+            ..described
         };
         session.tell(&mut self.outbox, room.kept, &description.into());
     }
 
-    /// What follows the first op 4: the server's wants, who else is there, and what this changes for them.
-    ///
-    /// The roster comes here and not after Ready because songbird drops everything between Ready and op 4.
-    fn introduce_room(&mut self, key: TicketKey) {
+    /// The server's first wants: everything at its best.
+    fn ask_for_everything(&mut self, key: TicketKey) {
         let Some(room) = self.rooms.get_mut(&key.channel) else {
             return;
         };
@@ -343,9 +391,29 @@ impl NodeCore {
             session.tell(&mut self.outbox, room.kept, &Message::from(everything.clone()));
             session.asked = Some(Box::new(everything));
         }
+    }
+
+    /// What follows the first op 4: who else is there, and what this changes for them.
+    ///
+    /// The roster comes here and not after Ready because songbird drops everything between Ready and op 4.
+    fn introduce_room(&mut self, key: TicketKey) {
+        let Some(room) = self.rooms.get_mut(&key.channel) else {
+            return;
+        };
         room.tell_roster(&mut self.outbox, key.user);
         room.choose_codecs(&mut self.outbox);
         room.ask_publishers(&mut self.outbox);
+    }
+}
+
+/// Op 4 of a UDP client, as far as it is about the transport.
+fn describe_udp(transport: &UdpTransport) -> SessionDescription {
+    SessionDescription {
+        mode: Some(transport.mode.into()),
+        secret_key: Some((*transport.key.expose()).into()),
+        keyframe_interval: Some(KEYFRAME_INTERVAL_MS),
+        dave_protocol_version: Some(NO_DAVE),
+        ..SessionDescription::default()
     }
 }
 

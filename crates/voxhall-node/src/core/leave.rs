@@ -10,7 +10,7 @@ use super::connection::Phase;
 use super::handshake::client_flags;
 use super::session::{Attachment, Session};
 use super::timers::Timer;
-use super::{NodeCore, TicketKey, tickets};
+use super::{NodeCore, TicketKey, tickets, video};
 
 impl NodeCore {
     /// A ticket was written: what it changes for the session it belongs to.
@@ -146,6 +146,7 @@ impl NodeCore {
         );
         if let Some(worker) = self.workers.get_mut(room.worker.0) {
             worker.ssrcs.free(&session.ssrcs);
+            video::all_sources(&session.sources).for_each(|ssrc| worker.ssrcs.retract(ssrc));
             worker.members = worker.members.saturating_sub(1);
         }
         if room.sessions.is_empty() {

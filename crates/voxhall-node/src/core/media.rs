@@ -9,14 +9,21 @@ use super::session::Attachment;
 use super::{ConnectionId, NodeCore, TicketKey, codecs, video, wants};
 
 impl NodeCore {
-    /// Op 5. One that names a foreign SSRC is ignored; one that names none, or 0, speaks of the session's own.
-    pub(super) fn speaking(&mut self, key: TicketKey, said: &Speaking) {
+    /// Op 5. One that names a foreign SSRC is ignored; one that names none, or 0, speaks of the session's own. A WebRTC
+    /// client says by it what its own is.
+    pub(super) fn speaking(&mut self, connection: ConnectionId, key: TicketKey, said: &Speaking) {
+        let is_webrtc = self
+            .session_mut(key)
+            .is_some_and(|session| session.webrtc().is_some());
+        if is_webrtc && !self.adopt_audio(connection, key, said) {
+            return;
+        }
         let Some(room) = self.rooms.get_mut(&key.channel) else {
             return;
         };
         let named = said.ssrc.filter(|ssrc| !ssrc.is_none());
         let own = room.sessions.get(&key.user).map(|session| session.ssrcs.audio);
-        if named.is_none() || named == own {
+        if is_webrtc || named.is_none() || named == own {
             room.change(&mut self.outbox, key.user, |session| {
                 session.speaking = Some(said.speaking)
             });
@@ -40,8 +47,17 @@ impl NodeCore {
         self.outbox.link(key, session, state);
     }
 
-    /// Op 12. Foreign SSRCs in it are ignored.
-    pub(super) fn video(&mut self, key: TicketKey, said: &Video) {
+    /// Op 12. Foreign SSRCs in it are ignored, but a WebRTC client says by it what its own are.
+    pub(super) fn video(&mut self, connection: ConnectionId, key: TicketKey, said: &Video) {
+        let is_webrtc = self
+            .session_mut(key)
+            .is_some_and(|session| session.webrtc().is_some());
+        let adopted = is_webrtc.then(|| self.adopt_video(connection, key, said));
+        let said = match &adopted {
+            Some(Some(adopted)) => adopted,
+            Some(None) => return,
+            None => said,
+        };
         let Some(room) = self.rooms.get_mut(&key.channel) else {
             return;
         };

@@ -27,6 +27,7 @@ mod tickets;
 mod timers;
 mod video;
 mod wants;
+mod webrtc;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -36,6 +37,7 @@ use std::time::Instant;
 use rand::CryptoRng;
 use voxhall_live::CallRecord;
 use voxhall_protocol::ids::ChannelId;
+use voxhall_protocol::sdp::Fingerprint;
 use voxhall_protocol::voice::{EncryptionMode, VoiceCloseCode, VoiceVersion};
 use voxhall_sfu::MemberId;
 
@@ -55,8 +57,10 @@ use timers::{Timer, Timers};
 /// What the core does not change.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The address of Ready.
-    pub media_address: IpAddr,
+    /// Where clients send media; Ready carries the first.
+    pub media_addresses: Vec<IpAddr>,
+    /// Of the certificate that the workers show to WebRTC clients.
+    pub fingerprint: Fingerprint,
     /// The encryption modes of Ready, preferred first.
     pub modes: Vec<EncryptionMode>,
     /// The oldest version served.

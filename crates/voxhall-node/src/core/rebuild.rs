@@ -3,7 +3,7 @@
 use voxhall_protocol::voice::VoiceCloseCode;
 use voxhall_sfu::{Command, Event, MemberId, MemberPosition};
 
-use super::session::Session;
+use super::session::{SelectedTransport, Session};
 use super::{NodeCore, TicketKey, WorkerIndex, tickets, video, wants};
 
 impl NodeCore {
@@ -24,6 +24,7 @@ impl NodeCore {
             }
             Event::WorkerStopped { .. } => {}
             Event::Spoke { member } => self.spoke(member),
+            Event::TransportFailed { member, failure } => self.transport_failed(member, failure),
             other => tracing::trace!(worker = worker.0, event = ?other, "media"),
         }
     }
@@ -69,7 +70,7 @@ impl NodeCore {
         }
     }
 
-    fn crash_session(&mut self, key: TicketKey, code: VoiceCloseCode, reason: &'static str) {
+    pub(super) fn crash_session(&mut self, key: TicketKey, code: VoiceCloseCode, reason: &'static str) {
         if let Some(connection) = self.end_session(key).and_then(|session| session.connection()) {
             self.close(connection, code, reason);
         }
@@ -83,15 +84,17 @@ impl NodeCore {
             if let Some(selected) = self
                 .session_mut(key)
                 .and_then(|session| session.selected.as_mut())
+                && let SelectedTransport::Udp(transport) = &mut selected.transport
             {
-                selected.first_nonce = position.next_nonce;
-                selected.known = position.address;
+                transport.first_nonce = position.next_nonce;
+                transport.known = position.address;
             }
         }
         self.end_sessions_without_position(worker, positions);
     }
 
-    /// Whose nonces are not known must not be given the same key again.
+    /// Whose nonces are not known must not be given the same key again; and the keys of WebRTC members are gone with the
+    /// worker.
     fn end_sessions_without_position(&mut self, worker: WorkerIndex, positions: &[MemberPosition]) {
         let known: std::collections::HashSet<MemberId> =
             positions.iter().map(|position| position.member).collect();
@@ -125,6 +128,12 @@ fn rebuild_commands(room: voxhall_sfu::RoomId, session: &Session) -> Vec<Command
         },
     ];
     commands.extend(session.connect_command());
+    if session.webrtc().is_some() {
+        commands.push(Command::SetSources {
+            member,
+            sources: session.sources.clone(),
+        });
+    }
     commands.extend(session.video.as_ref().map(|said| Command::Publish {
         member,
         video: video::published(said),

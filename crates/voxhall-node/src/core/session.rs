@@ -1,16 +1,17 @@
 //! One member's voice session: it outlives the sockets that carry it.
 
-use std::net::SocketAddr;
 use std::time::Instant;
 
 use voxhall_live::MediaPermissions;
 use voxhall_protocol::ids::UserId;
 use voxhall_protocol::voice::{
-    ClientFlags, ClientFlagsUpdate, ClientsConnect, Codec, CodecName, EncryptionMode, MediaSinkWants,
-    Message, Platform, PlatformUpdate, Speaking, SpeakingFlags, Video, VoiceVersion, encode_server,
+    ClientFlags, ClientFlagsUpdate, ClientsConnect, Codec, CodecName, MediaSinkWants, Message, Platform,
+    PlatformUpdate, Speaking, SpeakingFlags, Ssrc, Video, VoiceVersion, encode_server,
 };
 use voxhall_protocol::{Extra, Nullable, Token};
-use voxhall_sfu::{Command, MemberId, MemberSsrcs, PayloadTypes, Transport, TransportKey, UdpTransport};
+use voxhall_sfu::{
+    ClientSources, Command, MemberId, MemberSsrcs, PayloadTypes, Transport, UdpTransport, WebRtcTransport,
+};
 
 use super::output::Outbox;
 use super::replay::Replay;
@@ -27,6 +28,10 @@ pub(super) struct Session {
     pub(super) flags: ClientFlags,
     pub(super) permissions: MediaPermissions,
     pub(super) ssrcs: MemberSsrcs,
+    /// The names of its video layers, in the order of their SSRCs.
+    pub(super) rids: Vec<Option<String>>,
+    /// What it calls its streams itself, if it uses WebRTC.
+    pub(super) sources: ClientSources,
     /// Identify spoke of video or offered streams.
     pub(super) sends_video: bool,
     /// Set once op 1 was answered; until then the client is told nothing of others.
@@ -64,14 +69,16 @@ pub(super) enum Attachment {
 /// The answer to op 1.
 #[derive(Debug)]
 pub(super) struct Selected {
-    pub(super) mode: EncryptionMode,
-    pub(super) key: TransportKey,
-    pub(super) hint: Option<SocketAddr>,
     pub(super) payload_types: PayloadTypes,
-    /// Where the nonce counter stood when the worker failed; 0 for a key no worker has used.
-    pub(super) first_nonce: u32,
-    /// Where the client was found before the worker failed.
-    pub(super) known: Option<SocketAddr>,
+    pub(super) transport: SelectedTransport,
+}
+
+/// How the session's media travels.
+#[derive(Debug)]
+pub(super) enum SelectedTransport {
+    /// Once its worker failed, with what that left: where the nonce counter stood, and where the client was found.
+    Udp(UdpTransport),
+    WebRtc(Box<WebRtcTransport>),
 }
 
 impl Session {
@@ -86,6 +93,26 @@ impl Session {
     /// Whether the session is told what happens to others: from its first op 4 on.
     pub(super) const fn is_described(&self) -> bool {
         self.selected.is_some()
+    }
+
+    /// The WebRTC transport that op 1 chose, if it did.
+    pub(super) fn webrtc(&self) -> Option<&WebRtcTransport> {
+        match &self.selected.as_ref()?.transport {
+            SelectedTransport::WebRtc(transport) => Some(transport),
+            SelectedTransport::Udp(_) => None,
+        }
+    }
+
+    /// Whether the session has this name in connectivity checks.
+    pub(super) fn is_called(&self, ufrag: &str) -> bool {
+        self.webrtc()
+            .is_some_and(|transport| transport.local_ufrag == ufrag)
+    }
+
+    /// Whether an SSRC is one that Ready gave the session.
+    pub(super) fn owns(&self, ssrc: Ssrc) -> bool {
+        let mut streams = self.ssrcs.streams.iter();
+        self.ssrcs.audio == ssrc || streams.any(|stream| stream.ssrc == ssrc || stream.rtx == ssrc)
     }
 
     /// Sends a message, numbered and kept for a resume where the version does so.
@@ -170,13 +197,10 @@ impl Session {
         let selected = self.selected.as_ref()?;
         Some(Command::Connect {
             member: self.member,
-            transport: Transport::Udp(UdpTransport {
-                mode: selected.mode,
-                key: selected.key.clone(),
-                hint: selected.hint,
-                first_nonce: selected.first_nonce,
-                known: selected.known,
-            }),
+            transport: match &selected.transport {
+                SelectedTransport::Udp(transport) => Transport::Udp(transport.clone()),
+                SelectedTransport::WebRtc(transport) => Transport::WebRtc(transport.clone()),
+            },
             payload_types: selected.payload_types.clone(),
             dave: false,
         })

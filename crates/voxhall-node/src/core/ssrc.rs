@@ -17,6 +17,9 @@ pub(super) struct SsrcAllocator {
     next: u32,
     /// First SSRC of each block in use, and its length.
     used: BTreeMap<u32, u32>,
+    /// SSRCs that clients chose for themselves, and how many did. They are not given out: who has chosen one cannot be
+    /// sent another stream under it.
+    announced: BTreeMap<u32, usize>,
 }
 
 impl SsrcAllocator {
@@ -28,6 +31,7 @@ impl SsrcAllocator {
         Self {
             next,
             used: BTreeMap::new(),
+            announced: BTreeMap::new(),
         }
     }
 
@@ -52,6 +56,27 @@ impl SsrcAllocator {
         self.used.remove(&ssrcs.audio.0);
     }
 
+    /// Whether an SSRC was given to somebody.
+    pub(super) fn is_allocated(&self, ssrc: Ssrc) -> bool {
+        let below = self.used.range(..=ssrc.0).next_back();
+        below.is_some_and(|(first, length)| ssrc.0 - first < *length)
+    }
+
+    /// A client calls a stream of its own this.
+    pub(super) fn announce(&mut self, ssrc: Ssrc) {
+        *self.announced.entry(ssrc.0).or_default() += 1;
+    }
+
+    /// A client does so no longer.
+    pub(super) fn retract(&mut self, ssrc: Ssrc) {
+        if let Some(count) = self.announced.get_mut(&ssrc.0) {
+            *count -= 1;
+            if *count == 0 {
+                self.announced.remove(&ssrc.0);
+            }
+        }
+    }
+
     fn find(&self, length: u32) -> Option<u32> {
         self.gap(self.next, length).or_else(|| self.gap(FIRST, length))
     }
@@ -60,13 +85,19 @@ impl SsrcAllocator {
     fn gap(&self, from: u32, length: u32) -> Option<u32> {
         let below = self.used.range(..from).next_back();
         let mut candidate = below.map_or(from, |(first, length)| from.max(first + length));
-        for (&first, &used) in self.used.range(from..) {
-            if candidate + length <= first {
-                break;
+        loop {
+            for (&first, &used) in self.used.range(candidate..) {
+                if candidate + length <= first {
+                    break;
+                }
+                candidate = first + used;
             }
-            candidate = first + used;
+            let end = candidate.checked_add(length).filter(|end| *end <= END)?;
+            match self.announced.range(candidate..end).next_back() {
+                Some((&announced, _)) => candidate = announced + 1,
+                None => return Some(candidate),
+            }
         }
-        (candidate.checked_add(length)? <= END).then_some(candidate)
     }
 }
 
@@ -82,6 +113,27 @@ mod tests {
         let pairs: Vec<_> = member.streams.iter().map(|s| (s.ssrc.0, s.rtx.0)).collect();
         assert_eq!(pairs, [(713_746, 713_747), (713_748, 713_749)]);
         assert_eq!(ssrcs.allocate(0).unwrap().audio, Ssrc(713_750));
+    }
+
+    #[test]
+    fn what_clients_chose_themselves_is_not_given_out() {
+        let mut ssrcs = SsrcAllocator::starting_at(1_000_000);
+        ssrcs.announce(Ssrc(1_000_001));
+        ssrcs.announce(Ssrc(1_000_001));
+        let around = ssrcs.allocate(1).unwrap();
+        assert_eq!(around.audio, Ssrc(1_000_002));
+        assert!(ssrcs.is_allocated(Ssrc(1_000_004)) && !ssrcs.is_allocated(Ssrc(1_000_005)));
+        assert!(!ssrcs.is_allocated(Ssrc(1_000_001)));
+        ssrcs.retract(Ssrc(1_000_001));
+        ssrcs.next = 1_000_000;
+        assert_eq!(
+            ssrcs.allocate(0).unwrap().audio,
+            Ssrc(1_000_000),
+            "one has room before it"
+        );
+        ssrcs.retract(Ssrc(1_000_001));
+        ssrcs.retract(Ssrc(1_000_001));
+        assert_eq!(ssrcs.allocate(0).unwrap().audio, Ssrc(1_000_001));
     }
 
     #[test]

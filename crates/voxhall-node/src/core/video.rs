@@ -3,7 +3,9 @@
 use voxhall_protocol::Extra;
 use voxhall_protocol::ids::UserId;
 use voxhall_protocol::voice::{Resolution, ResolutionKind, Ssrc, Stream, StreamKind, Video};
-use voxhall_sfu::{MemberSsrcs, PublishedLayer, PublishedVideo, StreamSsrcs};
+use voxhall_sfu::{ClientSources, LayerSources, MemberSsrcs, PublishedLayer, PublishedVideo, StreamSsrcs};
+
+use super::session::Session;
 
 /// The member's word reduced to its own SSRCs, as others are told it.
 pub(super) fn own_video(said: &Video, user: UserId, ssrcs: &MemberSsrcs) -> Video {
@@ -25,6 +27,66 @@ pub(super) fn own_video(said: &Video, user: UserId, ssrcs: &MemberSsrcs) -> Vide
         user_id: Some(user),
         extra: Extra::new(),
     }
+}
+
+/// The word of a WebRTC client, which names streams by SSRCs of its own choice: the same with the SSRCs that Ready gave
+/// the session, and what the client calls its streams. Layers go by their `rid`, or by being the only one.
+pub(super) fn adopted(said: &Video, session: &Session) -> (Video, ClientSources) {
+    let pairs = &session.ssrcs.streams;
+    let mut sources = session.sources.clone();
+    sources.layers.resize(pairs.len(), LayerSources::default());
+    sources.audio = Some(said.audio_ssrc)
+        .filter(|ssrc| !ssrc.is_none())
+        .or(sources.audio);
+    let mut own = said.clone();
+    own.video_ssrc = Ssrc::NONE;
+    // Who names no layers has one.
+    let only = (said.streams.is_none() && !said.video_ssrc.is_none()).then(|| Stream {
+        ssrc: Some(said.video_ssrc),
+        active: Some(true),
+        ..Stream::default()
+    });
+    let mut streams: Vec<Stream> = said.layers().iter().cloned().chain(only).collect();
+    for stream in &mut streams {
+        let named = stream.ssrc.filter(|ssrc| !ssrc.is_none());
+        let layer = layer_named(session, stream.rid.as_deref());
+        let (Some(ssrc), Some(layer)) = (named, layer) else {
+            stream.ssrc = None;
+            continue;
+        };
+        let is_primary = ssrc == said.video_ssrc;
+        let rtx = stream
+            .rtx_ssrc
+            .or(said.rtx_ssrc.filter(|_| is_primary))
+            .filter(|rtx| !rtx.is_none());
+        sources.layers[layer] = LayerSources {
+            media: Some(ssrc),
+            rtx: rtx.or(sources.layers[layer]
+                .rtx
+                .filter(|_| sources.layers[layer].media == Some(ssrc))),
+        };
+        stream.ssrc = Some(pairs[layer].ssrc);
+        if is_primary {
+            own.video_ssrc = pairs[layer].ssrc;
+        }
+    }
+    own.streams = Some(streams);
+    (own, sources)
+}
+
+/// Which of the session's layers has this name.
+fn layer_named(session: &Session, rid: Option<&str>) -> Option<usize> {
+    let named = rid.and_then(|rid| {
+        let mut names = session.rids.iter();
+        names.position(|name| name.as_deref() == Some(rid))
+    });
+    named.or((session.ssrcs.streams.len() == 1).then_some(0))
+}
+
+/// All SSRCs that a client chose.
+pub(super) fn all_sources(sources: &ClientSources) -> impl Iterator<Item = Ssrc> {
+    let layers = sources.layers.iter().flat_map(|layer| [layer.media, layer.rtx]);
+    std::iter::once(sources.audio).chain(layers).flatten()
 }
 
 /// What others are told of a member that publishes nothing, or may not.

@@ -11,5 +11,6 @@ mod resume;
 mod tickets;
 mod transcript;
 mod wants;
+mod webrtc;
 mod workers;
 mod world;

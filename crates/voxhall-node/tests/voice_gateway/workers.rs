@@ -12,6 +12,7 @@ fn kinds(commands: &[(WorkerIndex, Command)]) -> Vec<&'static str> {
     let kind = |(_, command): &(WorkerIndex, Command)| match command {
         Command::AddMember { .. } => "add",
         Command::Connect { .. } => "connect",
+        Command::SetSources { .. } => "sources",
         Command::SetPayloadTypes { .. } => "payload types",
         Command::SetPermissions { .. } => "permissions",
         Command::Publish { .. } => "publish",

@@ -11,6 +11,7 @@ use voxhall_live::{CallRecord, LinkState, MediaPermissions, NodeId, TicketEnd, T
 use voxhall_node::Limits;
 use voxhall_node::core::{ConnectionId, Input, NodeCore, Output, Settings, TicketKey, WorkerIndex};
 use voxhall_protocol::ids::{ChannelId, GuildId, UserId};
+use voxhall_protocol::sdp::Fingerprint;
 use voxhall_protocol::voice::{EncryptionMode, VoiceCloseCode, VoiceVersion, WireFrame};
 use voxhall_sfu::impairment::Impairment;
 use voxhall_sfu::{Command, Event};
@@ -51,7 +52,8 @@ struct Socket {
 
 pub fn settings() -> Settings {
     Settings {
-        media_address: IpAddr::V4(Ipv4Addr::new(198, 51, 100, 20)),
+        media_addresses: vec![IpAddr::V4(Ipv4Addr::new(198, 51, 100, 20))],
+        fingerprint: Fingerprint([0x4a; 32]),
         modes: EncryptionMode::CURRENT.to_vec(),
         oldest_version: VoiceVersion::V1,
         require_dave: false,
