@@ -102,15 +102,14 @@ fn sources(world: &World) -> Vec<ClientSources> {
 }
 
 fn published(world: &World) -> Option<PublishedVideo> {
-    let last = world
+    world
         .commands
         .iter()
         .rev()
         .find_map(|(_, command)| match command {
             Command::Publish { video, .. } => Some(video.clone()),
             _ => None,
-        });
-    last
+        })
 }
 
 #[test]

@@ -137,7 +137,7 @@ impl Source {
         self.replay = ReplayWindow::new();
         self.reception = Reception::default();
         if let Some(place) = self.place.take() {
-            self.base = (place.0 | CYCLE - 1) + 1;
+            self.base = (place.0 | (CYCLE - 1)) + 1;
         }
     }
 }
