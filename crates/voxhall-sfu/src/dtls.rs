@@ -101,39 +101,57 @@ pub enum TransportFailure {
 }
 
 /// What a handshake yields.
-pub(crate) struct Established {
-    pub(crate) profile: SrtpProfile,
-    pub(crate) keys: SrtpKeys,
-    /// Of the client's certificate.
-    pub(crate) fingerprint: Fingerprint,
+#[derive(Debug)]
+pub struct Established {
+    /// How media is protected.
+    pub profile: SrtpProfile,
+    /// The keys for it.
+    pub keys: SrtpKeys,
+    /// Of the peer's certificate. Whether it is the right one is for the caller to say.
+    pub fingerprint: Fingerprint,
 }
 
-/// The server's side of one handshake.
-pub(crate) struct Handshake {
+/// One side of one handshake. The server is [`passive`](Self::new); who generates load is a [`client`](Self::client).
+pub struct Handshake {
     dtls: Dtls,
+    role: DtlsRole,
     fingerprint: Option<Fingerprint>,
     due: Instant,
 }
 
 impl Handshake {
     /// A handshake that waits for the client.
-    pub(crate) fn new(identity: &DtlsIdentity, now: Instant) -> Self {
+    #[must_use]
+    pub fn new(identity: &DtlsIdentity, now: Instant) -> Self {
         let shared = &identity.shared;
         Self {
             dtls: Dtls::new_auto(shared.config.clone(), shared.certificate.clone(), now),
+            role: DtlsRole::Server,
             fingerprint: None,
             due: now + HANDSHAKE_TIMEOUT,
         }
     }
 
+    /// The side that begins, as browsers are; the first [`advance`](Self::advance) sends its first flight.
+    #[must_use]
+    pub fn client(identity: &DtlsIdentity, now: Instant) -> Self {
+        let mut handshake = Self {
+            role: DtlsRole::Client,
+            ..Self::new(identity, now)
+        };
+        handshake.dtls.set_active(true);
+        handshake
+    }
+
     /// When [`Handshake::advance`] is to be called next.
-    pub(crate) fn due(&self) -> Instant {
+    #[must_use]
+    pub fn due(&self) -> Instant {
         self.due
     }
 
     /// Takes a datagram of the client, if one came, and does what is due. What is to be sent goes to `send`. After an
     /// error the handshake is of no use.
-    pub(crate) fn advance(
+    pub fn advance(
         &mut self,
         now: Instant,
         datagram: Option<&[u8]>,
@@ -193,7 +211,7 @@ impl Handshake {
             NegotiatedProfile::AES128_CM_SHA1_80 => SrtpProfile::Aes128CmHmacSha1_80,
             _ => return Err(TransportFailure::Handshake),
         };
-        let keys = SrtpKeys::from_exported(profile, material, DtlsRole::Server);
+        let keys = SrtpKeys::from_exported(profile, material, self.role);
         Ok(Established {
             profile,
             keys: keys.map_err(|_| TransportFailure::Handshake)?,

@@ -44,7 +44,7 @@ pub use command::{
     UdpTransport,
 };
 pub use config::{CoreConfig, Timing, WorkerConfig};
-pub use dtls::{DtlsIdentity, TransportFailure};
+pub use dtls::{DtlsIdentity, Established, Handshake, TransportFailure};
 pub use error::Error;
 pub use event::{Event, MemberPosition, WorkerFailure};
 pub use id::{MemberId, RoomId};
