@@ -30,6 +30,9 @@ export interface Datagrams {
   corrupt?: number;
   delay_ms?: number;
   jitter_ms?: number;
+  /** No more passes; the rest waits up to `queue_ms` (200) and is lost then. */
+  bits_per_second?: number;
+  queue_ms?: number;
   seed?: number;
   for_ms?: number;
 }

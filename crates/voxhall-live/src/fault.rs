@@ -47,8 +47,20 @@ pub struct Impairment {
     pub delay: Duration,
     /// How much later than that they come at most, evenly spread.
     pub jitter: Duration,
+    /// The narrowest place on the way, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bottleneck: Option<Bottleneck>,
     /// Decides which: the same seed hits the same datagrams.
     pub seed: u64,
+}
+
+/// Where datagrams wait for each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bottleneck {
+    /// Bits that pass in a second.
+    pub bits_per_second: u32,
+    /// How long a datagram waits at most; one that would wait longer is lost.
+    pub queue: Duration,
 }
 
 /// Which fault a key is about.
@@ -159,6 +171,10 @@ mod tests {
             corrupt: 1.0,
             delay: Duration::from_millis(80),
             jitter: Duration::from_millis(20),
+            bottleneck: Some(Bottleneck {
+                bits_per_second: 300_000,
+                queue: Duration::from_millis(200),
+            }),
             seed: u64::MAX,
         };
         let close = FaultRecord::Socket {

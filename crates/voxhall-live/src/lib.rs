@@ -15,7 +15,7 @@
 
 mod fault;
 
-pub use fault::{FaultKey, FaultKind, FaultRecord, Impairment};
+pub use fault::{Bottleneck, FaultKey, FaultKind, FaultRecord, Impairment};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use voxhall_sim::Network;
 
-pub use voxhall_sim::Conditions;
+pub use voxhall_sim::{Bottleneck, Conditions};
 
 use crate::MemberId;
 

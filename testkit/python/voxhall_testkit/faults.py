@@ -29,13 +29,19 @@ class Faults:
         corrupt: float = 0,
         delay_ms: int = 0,
         jitter_ms: int = 0,
+        bits_per_second: int | None = None,
+        queue_ms: int = 200,
         seed: int = 0,
         for_ms: int | None = None,
     ) -> None:
-        """Loses, doubles or damages so many per cent of the bot's UDP datagrams, and delays all of them."""
+        """Loses, doubles or damages so many per cent of the bot's UDP datagrams, and delays all of them.
+
+        With ``bits_per_second`` no more than that passes; the rest waits up to ``queue_ms`` and is lost then.
+        """
         shares = {"drop": drop, "duplicate": duplicate, "corrupt": corrupt}
         times = {"delay_ms": delay_ms, "jitter_ms": jitter_ms, "seed": seed, "for_ms": for_ms}
-        self._ask("PUT", "/voice/datagrams", {"direction": direction, **shares, **times})
+        narrow = {"bits_per_second": bits_per_second, "queue_ms": queue_ms}
+        self._ask("PUT", "/voice/datagrams", {"direction": direction, **shares, **times, **narrow})
 
     def heal_datagrams(self, direction: Direction = "both") -> None:
         """Lets datagrams pass again."""

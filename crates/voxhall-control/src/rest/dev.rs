@@ -9,7 +9,7 @@ use std::time::Duration;
 use axum::extract::State;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use voxhall_live::{FaultKind, FaultRecord, Impairment, LinkState, VoiceRecord};
+use voxhall_live::{Bottleneck, FaultKind, FaultRecord, Impairment, LinkState, VoiceRecord};
 use voxhall_protocol::ids::{ChannelId, GuildId, UserId};
 use voxhall_protocol::rest::ApiErrorCode;
 
@@ -24,6 +24,10 @@ use crate::gateway::faults::{CloseOrder, Fate, Until};
 const LONGEST_MS: u64 = 3_600_000;
 /// The longest delay of datagrams and dispatches, in milliseconds.
 const LONGEST_DELAY_MS: u64 = 60_000;
+/// The narrowest bottleneck: less lets hardly a datagram pass.
+const LEAST_BITS_PER_SECOND: u32 = 1000;
+/// The queue before a bottleneck if nobody says, in milliseconds: that of a home router.
+const QUEUE_MS: u64 = 200;
 /// The most bytes of a close frame's reason (RFC 6455, section 5.5).
 const LONGEST_REASON: usize = 123;
 /// How long a voice server is away if nobody says.
@@ -137,6 +141,12 @@ struct Datagrams {
     /// How much later than that they come at most.
     #[serde(default)]
     jitter_ms: u64,
+    /// Bits that pass in a second, at least 1000; without it, as many as there are.
+    bits_per_second: Option<u32>,
+    /// How long a datagram waits for those before it at most, where not all of them pass; one that would wait longer is
+    /// lost.
+    #[serde(default = "usual_queue")]
+    queue_ms: u64,
     /// The same seed hits the same datagrams.
     #[serde(default)]
     seed: u64,
@@ -152,8 +162,23 @@ impl Datagrams {
             corrupt: share("corrupt", self.corrupt)?,
             delay: millis("delay_ms", self.delay_ms, LONGEST_DELAY_MS)?,
             jitter: millis("jitter_ms", self.jitter_ms, LONGEST_DELAY_MS)?,
+            bottleneck: self.bottleneck()?,
             seed: self.seed,
         })
+    }
+
+    fn bottleneck(&self) -> Answer<Option<Bottleneck>> {
+        let Some(bits_per_second) = self.bits_per_second else {
+            return Ok(None);
+        };
+        if bits_per_second < LEAST_BITS_PER_SECOND {
+            return Err(Failure::invalid_field("bits_per_second", "give at least 1000"));
+        }
+        let queue = millis("queue_ms", self.queue_ms, LONGEST_DELAY_MS)?;
+        Ok(Some(Bottleneck {
+            bits_per_second,
+            queue,
+        }))
     }
 }
 
@@ -211,6 +236,10 @@ struct Diversion {
 
 const fn once() -> u32 {
     1
+}
+
+const fn usual_queue() -> u64 {
+    QUEUE_MS
 }
 
 /// Where a client is connected.

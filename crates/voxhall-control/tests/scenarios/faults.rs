@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 use voxhall_control::Limits;
-use voxhall_live::{FaultKey, FaultKind, FaultRecord, LinkState, NodeId, Record, TicketEnd, key};
+use voxhall_live::{Bottleneck, FaultKey, FaultKind, FaultRecord, LinkState, NodeId, Record, TicketEnd, key};
 use voxhall_protocol::ids::{ChannelId, UserId};
 use voxhall_switchboard::Switchboard as _;
 
@@ -226,13 +226,18 @@ async fn a_named_dispatch_is_dropped_or_comes_late() {
 async fn what_goes_wrong_with_voice_is_written_for_the_node_that_carries_it() {
     let server = Server::start().await;
     let (_client, _) = in_voice(&server).await;
-    let lossy = json!({"direction": "up", "drop": 10, "delay_ms": 40, "seed": 7});
+    let lossy = json!({"direction": "up", "drop": 10, "delay_ms": 40, "bits_per_second": 300_000, "seed": 7});
     fault(&server, "PUT", "/voice/datagrams", lossy, 204).await;
     let Some(FaultRecord::Datagrams(impairment)) = told(&server, FaultKind::Upstream).await else {
         panic!("the node is told");
     };
     assert_eq!((impairment.drop, impairment.seed), (0.1, 7));
     assert_eq!(impairment.delay, Duration::from_millis(40));
+    let narrow = Bottleneck {
+        bits_per_second: 300_000,
+        queue: Duration::from_millis(200),
+    };
+    assert_eq!(impairment.bottleneck, Some(narrow));
     assert_eq!(told(&server, FaultKind::Downstream).await, None);
     fault(
         &server,
@@ -349,6 +354,12 @@ async fn what_makes_no_sense_is_refused_with_a_reason() {
         (put, "/voice/datagrams", json!({"drop": 101}), "drop"),
         (put, "/voice/datagrams", json!({"delay_ms": 60_001}), "delay_ms"),
         (put, "/voice/datagrams", json!({"lose": 1}), "lose"),
+        (
+            put,
+            "/voice/datagrams",
+            json!({"bits_per_second": 999}),
+            "bits_per_second",
+        ),
         (put, "/voice/heartbeats", json!({"for_ms": 3_600_001}), "for_ms"),
         (post, "/voice/close", json!({"code": 1006}), "code"),
         (post, "/gateway/close", json!({"code": 70}), "code"),

@@ -5,7 +5,7 @@ use std::time::Instant;
 use voxhall_live::{FaultKey, FaultKind, FaultRecord, Impairment};
 use voxhall_protocol::voice::VoiceCloseCode;
 use voxhall_sfu::MemberId;
-use voxhall_sfu::impairment::{self, Conditions, Direction, LinkConditions};
+use voxhall_sfu::impairment::{self, Bottleneck, Conditions, Direction, LinkConditions};
 
 use super::{NodeCore, TicketKey, WorkerIndex};
 
@@ -165,6 +165,10 @@ fn link_conditions(impairment: Impairment) -> LinkConditions {
             loss: impairment.drop,
             duplication: impairment.duplicate,
             corruption: impairment.corrupt,
+            bottleneck: impairment.bottleneck.map(|narrow| Bottleneck {
+                bits_per_second: narrow.bits_per_second,
+                queue: narrow.queue,
+            }),
             ..Conditions::PERFECT
         },
         seed: impairment.seed,

@@ -45,6 +45,7 @@ fn loss() -> FaultRecord {
         corrupt: 0.0,
         delay: Duration::from_millis(5),
         jitter: Duration::ZERO,
+        bottleneck: None,
         seed: 3,
     })
 }
