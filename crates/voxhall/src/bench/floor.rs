@@ -3,13 +3,13 @@
 use std::io::BufRead as _;
 use std::net::SocketAddr;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
 use voxhall_protocol::voice::Ssrc;
 use voxhall_sfu::floor::{Floor, FloorStream};
 use voxhall_transport::TransportKey;
 
-use super::member::LoadMember;
+use super::member::{Keys, LoadMember};
 use super::process::Peer;
 
 /// SSRC of the first stream; the others count on.
@@ -51,12 +51,19 @@ pub fn start(rooms: &[Vec<LoadMember>], speakers: usize) -> Result<(Peer, Vec<(S
 fn stream(room: &[LoadMember], speaker: usize) -> Result<Stream> {
     let others = room.iter().enumerate().filter(|(index, _)| *index != speaker);
     let listeners = others
-        .map(|(_, member)| Ok((member.socket.local_addr()?, member.key)))
+        .map(|(_, member)| Ok((member.socket.local_addr()?, key(member)?)))
         .collect::<Result<_>>()?;
     Ok(Stream {
-        key: room[speaker].key,
+        key: key(&room[speaker])?,
         listeners,
     })
+}
+
+fn key(member: &LoadMember) -> Result<[u8; TransportKey::LENGTH]> {
+    match &member.keys {
+        Keys::Udp(_, key) => Ok(*key),
+        Keys::WebRtc(_) => bail!("the floor's members are on UDP"),
+    }
 }
 
 /// Runs the floor until standard input is closed.

@@ -1,4 +1,4 @@
-//! One load-generating member: the UDP handshake of the voice gateway, then a bare socket and a key.
+//! One load-generating member: the handshake of the voice gateway, then a bare socket and its keys.
 
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
@@ -15,11 +15,13 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 use voxhall_protocol::discovery;
 use voxhall_protocol::voice::{
-    EncryptionMode, Heartbeat, Identify, Message, ModeName, Ready, SelectProtocol, SessionDescription,
-    Speaking, SpeakingFlags, Ssrc, VoiceVersion, WireFrame, decode_server_text, encode_client,
+    Codec, CodecName, EncryptionMode, Heartbeat, Identify, MediaKind, Message, ModeName, Ready,
+    SelectProtocol, SessionDescription, Speaking, SpeakingFlags, Ssrc, Stream as Layer, StreamKind, Video,
+    VoiceVersion, WireFrame, decode_server_text, encode_client,
 };
-use voxhall_transport::TransportKey;
+use voxhall_transport::{Cipher, TransportKey};
 
+use super::webrtc::{self, Association};
 use super::world::Member;
 
 const VERSION: VoiceVersion = VoiceVersion::V8;
@@ -27,6 +29,41 @@ const VERSION: VoiceVersion = VoiceVersion::V8;
 const HEARTBEAT: Duration = Duration::from_secs(10);
 /// A reply on loopback that takes longer is lost.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Payload types of video: as native clients number them.
+pub const H264: u8 = 105;
+const H264_RTX: u8 = 106;
+
+/// How members join.
+#[derive(Clone)]
+pub struct Joining {
+    /// Over TLS, if given.
+    pub tls: Option<Tls>,
+    /// How media travels.
+    pub path: Path,
+    /// Whether the member announces a video layer and takes others'.
+    pub video: bool,
+}
+
+/// How a member's media travels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Path {
+    /// The UDP protocol.
+    Udp(EncryptionMode),
+    /// ICE, DTLS and SRTP.
+    WebRtc,
+}
+
+impl Joining {
+    /// Audio over UDP, the gateway in plain text.
+    pub fn audio(mode: EncryptionMode) -> Self {
+        Self {
+            tls: None,
+            path: Path::Udp(mode),
+            video: false,
+        }
+    }
+}
 
 /// A member whose media can flow.
 pub struct LoadMember {
@@ -36,11 +73,29 @@ pub struct LoadMember {
     pub media: SocketAddr,
     /// Its audio SSRC.
     pub ssrc: Ssrc,
-    /// How its packets are encrypted.
-    pub mode: EncryptionMode,
-    /// Its key.
-    pub key: [u8; 32],
+    /// Its video SSRC, if it announced one.
+    pub video: Option<Ssrc>,
+    /// What protects its packets.
+    pub keys: Keys,
     heartbeats: JoinHandle<()>,
+}
+
+/// What protects a member's packets.
+pub enum Keys {
+    /// A key for both directions, and how packets are encrypted with it.
+    Udp(EncryptionMode, [u8; TransportKey::LENGTH]),
+    /// What DTLS left behind.
+    WebRtc(Association),
+}
+
+impl Keys {
+    /// The cipher of a member on UDP.
+    pub fn cipher(&self) -> Result<Cipher> {
+        match self {
+            Self::Udp(mode, key) => Ok(Cipher::new(*mode, &TransportKey::from(*key))),
+            Self::WebRtc(_) => bail!("members on WebRTC have no cipher of the UDP protocol"),
+        }
+    }
 }
 
 impl Drop for LoadMember {
@@ -50,24 +105,27 @@ impl Drop for LoadMember {
 }
 
 impl LoadMember {
-    /// Its key in the form in which packets are sealed.
-    pub fn transport_key(&self) -> TransportKey {
-        TransportKey::from(self.key)
-    }
-
-    /// Goes through the whole handshake, in plain text where no TLS is given.
-    pub async fn join(voice: &str, member: Member, mode: EncryptionMode, tls: Option<Tls>) -> Result<Self> {
-        tokio::time::timeout(4 * PATIENCE, Self::handshake(voice, member, mode, tls))
+    /// Goes through the whole handshake.
+    pub async fn join(voice: &str, member: Member, how: Joining) -> Result<Self> {
+        tokio::time::timeout(4 * PATIENCE, Self::handshake(voice, member, how))
             .await
             .context("the voice gateway did not answer in time")?
     }
 
-    async fn handshake(voice: &str, member: Member, mode: EncryptionMode, tls: Option<Tls>) -> Result<Self> {
-        let mut gateway = Gateway::open(voice, tls).await?;
-        let token = member.token();
-        gateway
-            .send(&Identify::new(member.server(), member.user(), member.session_id(), token).into())
-            .await?;
+    async fn handshake(voice: &str, member: Member, how: Joining) -> Result<Self> {
+        let mut gateway = Gateway::open(voice, how.tls).await?;
+        let layers = how.video.then(|| vec![Layer::offer(StreamKind::Video, 100)]);
+        let identify = Identify {
+            video: how.video.then_some(true),
+            streams: layers,
+            ..Identify::new(
+                member.server(),
+                member.user(),
+                member.session_id(),
+                member.token(),
+            )
+        };
+        gateway.send(&identify.into()).await?;
         let ready = gateway.ready().await?;
         let address = ready.ip.as_deref().context("Ready names no address")?;
         let media = SocketAddr::new(
@@ -76,31 +134,85 @@ impl LoadMember {
         );
 
         let socket = UdpSocket::bind("127.0.0.1:0")?;
-        let (socket, own) = discover(socket, media, ready.ssrc).await?;
-        gateway
-            .send(&SelectProtocol::for_udp(own.ip().to_string(), own.port(), mode).into())
-            .await?;
-        let description = gateway.description().await?;
-        if description.mode != Some(ModeName::from(mode)) {
-            bail!("asked for {mode}, was given {:?}", description.mode);
-        }
-        let key = *description
-            .secret_key
-            .context("Session Description holds no key")?
-            .expose();
+        let (socket, keys) = match how.path {
+            Path::Udp(mode) => udp(&mut gateway, socket, media, &ready, mode, how.video).await?,
+            Path::WebRtc => {
+                let (socket, association) = webrtc::connect(&mut gateway, socket, codecs(how.video)).await?;
+                (socket, Keys::WebRtc(association))
+            }
+        };
         gateway
             .send(&Speaking::from_client(SpeakingFlags::VOICE, ready.ssrc).into())
             .await?;
+        let video = announce_video(&mut gateway, &ready).await?;
         let heartbeats = tokio::spawn(gateway.keep_alive());
         Ok(Self {
             socket,
             media,
             ssrc: ready.ssrc,
-            mode,
-            key,
+            video,
+            keys,
             heartbeats,
         })
     }
+}
+
+/// The rest of the handshake of the UDP protocol.
+async fn udp(
+    gateway: &mut Gateway,
+    socket: UdpSocket,
+    media: SocketAddr,
+    ready: &Ready,
+    mode: EncryptionMode,
+    video: bool,
+) -> Result<(UdpSocket, Keys)> {
+    let (socket, own) = discover(socket, media, ready.ssrc).await?;
+    let select = SelectProtocol {
+        codecs: Some(codecs(video)),
+        ..SelectProtocol::for_udp(own.ip().to_string(), own.port(), mode)
+    };
+    gateway.send(&select.into()).await?;
+    let description = gateway.description().await?;
+    if description.mode != Some(ModeName::from(mode)) {
+        bail!("asked for {mode}, was given {:?}", description.mode);
+    }
+    let key = description
+        .secret_key
+        .context("Session Description holds no key")?;
+    Ok((socket, Keys::Udp(mode, *key.expose())))
+}
+
+fn codecs(video: bool) -> Vec<Codec> {
+    let h264 = Codec {
+        name: CodecName::H264,
+        kind: MediaKind::Video,
+        payload_type: H264,
+        rtx_payload_type: Some(H264_RTX),
+        ..Codec::opus()
+    };
+    std::iter::once(Codec::opus())
+        .chain(video.then_some(h264))
+        .collect()
+}
+
+/// Publishes the first layer that Ready gave, if any.
+async fn announce_video(gateway: &mut Gateway, ready: &Ready) -> Result<Option<Ssrc>> {
+    let Some(layer) = ready.streams.iter().flatten().next() else {
+        return Ok(None);
+    };
+    let ssrc = layer.ssrc.context("Ready gives a layer without an SSRC")?;
+    let video = Video {
+        audio_ssrc: ready.ssrc,
+        video_ssrc: ssrc,
+        rtx_ssrc: layer.rtx_ssrc,
+        streams: Some(vec![Layer {
+            active: Some(true),
+            ..layer.clone()
+        }]),
+        ..Video::default()
+    };
+    gateway.send(&video.into()).await?;
+    Ok(Some(ssrc))
 }
 
 /// What TLS connections to the benchmark's server share.
@@ -111,7 +223,8 @@ trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
-struct Gateway {
+/// A voice-gateway socket in the middle of its handshake.
+pub struct Gateway {
     socket: WebSocketStream<Box<dyn Stream>>,
 }
 
@@ -140,7 +253,8 @@ impl Gateway {
         Ok(Self { socket })
     }
 
-    async fn send(&mut self, message: &Message) -> Result<()> {
+    /// Sends a message.
+    pub async fn send(&mut self, message: &Message) -> Result<()> {
         let frame = match encode_client(VERSION, message) {
             WireFrame::Text(text) => WsMessage::text(text),
             WireFrame::Binary(bytes) => WsMessage::binary(bytes),
@@ -166,7 +280,8 @@ impl Gateway {
         }
     }
 
-    async fn description(&mut self) -> Result<Box<SessionDescription>> {
+    /// Waits for op 4.
+    pub async fn description(&mut self) -> Result<Box<SessionDescription>> {
         loop {
             if let Message::SessionDescription(description) = self.next().await? {
                 return Ok(description);

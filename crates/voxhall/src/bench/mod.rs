@@ -14,6 +14,7 @@ mod report;
 mod sessions;
 mod statistics;
 mod watcher;
+mod webrtc;
 mod world;
 
 use std::path::PathBuf;

@@ -11,7 +11,7 @@ use voxhall_media::source::Clip;
 use voxhall_protocol::ids::GuildId;
 use voxhall_protocol::voice::EncryptionMode;
 
-use super::member::LoadMember;
+use super::member::{Joining, LoadMember};
 use super::process::Usage;
 use super::report::Report;
 use super::world::Member;
@@ -124,7 +124,8 @@ impl Args {
     async fn floor(&self, voice: &str, clip: &Clip) -> Result<f64> {
         let mut members = Vec::new();
         for member in Member::all(2 * self.connections, 1).skip(self.connections as usize) {
-            members.push(LoadMember::join(voice, member, EncryptionMode::AeadAes256GcmRtpsize, None).await?);
+            let how = Joining::audio(EncryptionMode::AeadAes256GcmRtpsize);
+            members.push(LoadMember::join(voice, member, how).await?);
         }
         let (clip, seconds) = (clip.clone(), self.seconds.into());
         let floor = tokio::task::spawn_blocking(move || -> Result<f64> {

@@ -8,7 +8,9 @@ use voxhall_client::Trust;
 use voxhall_protocol::voice::EncryptionMode;
 
 use super::fanout::join_all;
+use super::member::Joining;
 use super::node;
+use super::world::Member;
 
 /// Members of one room.
 const ROOM: u32 = 10;
@@ -36,14 +38,11 @@ pub async fn measure(sessions: u32, state: PathBuf) -> Result<IdleSessions> {
     .start()?;
     let tls = Trust::CaFile(address.ca.clone()).tls_config()?;
     let before = server.usage()?.memory;
-    let members = join_all(
-        &address.voice,
-        rooms,
-        ROOM,
-        EncryptionMode::AeadAes256GcmRtpsize,
-        Some(tls),
-    )
-    .await?;
+    let how = Joining {
+        tls: Some(tls),
+        ..Joining::audio(EncryptionMode::AeadAes256GcmRtpsize)
+    };
+    let members = join_all(&address.voice, Member::all(rooms, ROOM), |_| how.clone()).await?;
     tokio::time::sleep(SETTLE).await;
     let after = server.usage()?;
     drop(members);
