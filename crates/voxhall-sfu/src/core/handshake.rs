@@ -36,17 +36,19 @@ impl Core {
 
     /// Says again what was not answered in the handshakes that are under way.
     pub(super) fn advance_handshakes(&mut self, now: Instant, out: &mut impl Outbox) {
-        for place in (0..self.timers.handshaking.len()).rev() {
-            let index = self.timers.handshaking[place];
+        let mut handshaking = std::mem::take(&mut self.timers.handshaking);
+        handshaking.retain(|&index| {
             let due = self.handshake_due(index);
             if due.is_some_and(|due| due <= now) {
                 self.advance_handshake(now, index, None, out);
             }
-            match self.handshake_due(index) {
-                Some(due) => set_earlier(&mut self.timers.handshakes, due),
-                None => drop(self.timers.handshaking.swap_remove(place)),
+            let due = self.handshake_due(index);
+            if let Some(due) = due {
+                set_earlier(&mut self.timers.handshakes, due);
             }
-        }
+            due.is_some()
+        });
+        self.timers.handshaking = handshaking;
     }
 
     fn handshake_due(&self, index: usize) -> Option<Instant> {

@@ -15,10 +15,14 @@ use voxhall_transport::rtcp::{self, RtcpPacket, RtcpWriter};
 use voxhall_transport::rtp::RtpHeader;
 use voxhall_transport::{Cipher, PacketKind, PayloadType, RtpPacket, Sealer, SequenceNumber};
 
+use crate::browser::Browser;
+
 pub const ROOM: RoomId = RoomId(1);
 pub const OPUS: u8 = 120;
 pub const H264: u8 = 105;
 pub const H264_RTX: u8 = 106;
+pub const VP8: u8 = 107;
+pub const VP8_RTX: u8 = 108;
 
 /// The first packet of an H.264 keyframe, and of another frame.
 pub const KEYFRAME: &[u8] = &[0x65, 0x88, 0x84, 0x00];
@@ -148,6 +152,7 @@ pub struct World {
     pub now: Instant,
     pub server: SocketAddr,
     pub clients: Vec<Client>,
+    pub browsers: Vec<Browser>,
     pub network: Network,
     pub events: Vec<Event>,
 }
@@ -166,6 +171,7 @@ impl World {
             now,
             server: "192.0.2.1:50001".parse().unwrap(),
             clients: Vec::new(),
+            browsers: Vec::new(),
             network: Network::new(seed, conditions),
             events: Vec::new(),
         }
@@ -314,10 +320,23 @@ impl World {
 
     /// Sends a packet of a layer.
     pub fn film(&mut self, client: usize, layer: usize, sequence: u16, marker: bool, payload: &[u8]) {
+        self.film_in(H264, client, layer, sequence, marker, payload);
+    }
+
+    /// Sends a packet of a layer in a codec.
+    pub fn film_in(
+        &mut self,
+        payload_type: u8,
+        client: usize,
+        layer: usize,
+        sequence: u16,
+        marker: bool,
+        payload: &[u8],
+    ) {
         let sender = &mut self.clients[client];
         let header = RtpHeader {
             marker,
-            payload_type: PayloadType::new(H264).unwrap(),
+            payload_type: PayloadType::new(payload_type).unwrap(),
             sequence_number: SequenceNumber(sequence),
             timestamp: u32::from(sequence) * 3000,
             ssrc: sender.layers[layer],
@@ -395,9 +414,11 @@ impl World {
     }
 
     fn next_step(&self) -> Option<Instant> {
+        let browsers = self.browsers.iter().map(|browser| browser.due);
         [self.network.next_delivery(), self.core.poll_timeout()]
             .into_iter()
             .flatten()
+            .chain(browsers)
             .min()
     }
 
@@ -414,7 +435,17 @@ impl World {
                 .find(|client| client.address == datagram.to)
             {
                 client.take(self.now, datagram.payload);
+            } else if let Some(browser) = self
+                .browsers
+                .iter_mut()
+                .find(|browser| browser.address == datagram.to)
+            {
+                browser.take(self.now, datagram.from, &datagram.payload);
             }
+        }
+        for browser in &mut self.browsers {
+            browser.wake(self.now);
+            browser.flush(self.now, &mut self.network);
         }
         if self.core.poll_timeout().is_some_and(|due| due <= self.now) {
             self.core.handle_timeout(self.now, &mut out);
@@ -452,5 +483,6 @@ pub fn native_codecs() -> Vec<Codec> {
     vec![
         codec(CodecName::Opus, OPUS, None),
         codec(CodecName::H264, H264, Some(H264_RTX)),
+        codec(CodecName::Vp8, VP8, Some(VP8_RTX)),
     ]
 }

@@ -2,6 +2,7 @@
 
 mod addresses;
 mod audio_forwarding;
+mod browser;
 mod common;
 mod discovery_and_keep_alive;
 mod enforcement;
@@ -16,3 +17,6 @@ mod reports;
 mod retransmission;
 mod simulcast;
 mod speech;
+mod webrtc_audio;
+mod webrtc_hostile;
+mod webrtc_video;

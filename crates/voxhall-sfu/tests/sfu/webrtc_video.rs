@@ -1,0 +1,156 @@
+//! Browsers and UDP clients see each other.
+
+use std::time::Duration;
+
+use str0m::media::{KeyframeRequestKind, MediaKind};
+use voxhall_protocol::voice::Ssrc;
+use voxhall_transport::SequenceNumber;
+use voxhall_transport::rtcp::SERVER_SENDER;
+
+use crate::browser::{DELTA, KEYFRAME, VP8};
+use crate::common::{self, World};
+
+const FRAME: Duration = Duration::from_millis(33);
+
+/// Two browsers with their cameras on, and a UDP client that announced its camera.
+fn room() -> (World, usize, usize, usize) {
+    let mut world = World::for_browsers();
+    let client = world.join();
+    let first = world.browse();
+    let second = world.browse();
+    let streams = [
+        world.clients[client].layers[0],
+        world.browsers[first].allocated.streams[0].ssrc,
+        world.browsers[second].allocated.streams[0].ssrc,
+    ];
+    world.publish(client, &[100]);
+    for (browser, own) in [(first, streams[1]), (second, streams[2])] {
+        for &stream in streams.iter().filter(|&&stream| stream != own) {
+            world.browsers[browser].expect(MediaKind::Video, stream);
+        }
+        world.announce(browser);
+    }
+    world.run(Duration::from_secs(1));
+    world.clear();
+    (world, first, second, client)
+}
+
+fn picture_of(world: &World, browser: usize) -> Ssrc {
+    world.browsers[browser].allocated.streams[0].ssrc
+}
+
+#[test]
+fn everybody_sees_everybody_else() {
+    let (mut world, first, second, client) = room();
+    for number in 0..30_u8 {
+        let picture = |who: u8| [DELTA, &[who, number]].concat();
+        world.show(first, &picture(1));
+        world.show(second, &picture(2));
+        world.film_in(common::VP8, client, 0, u16::from(number), true, &picture(3));
+        world.run(FRAME);
+    }
+    let of = |who: u8| {
+        (0..30_u8)
+            .map(|n| [DELTA, &[who, n]].concat())
+            .collect::<Vec<_>>()
+    };
+    let (one, two) = (picture_of(&world, first), picture_of(&world, second));
+    let three = world.clients[client].layers[0];
+    assert_eq!(world.browsers[first].payloads(two), of(2));
+    assert_eq!(world.browsers[first].payloads(three), of(3));
+    assert_eq!(world.browsers[second].payloads(one), of(1));
+    assert_eq!(world.clients[client].payloads(one), of(1));
+    assert_eq!(world.clients[client].payloads(two), of(2));
+    let seen = world.browsers[first].received(three)[0];
+    assert_eq!(*seen.header.payload_type, VP8);
+    assert!(seen.header.marker);
+    let delay = seen.header.ext_vals.play_delay_min.unwrap();
+    assert_eq!(
+        delay.as_micros(),
+        0,
+        "browsers get the playout delay too, by their number"
+    );
+    let packets = world.clients[client].rtp();
+    assert!(
+        packets
+            .iter()
+            .all(|packet| packet.payload_type().number() == common::VP8)
+    );
+}
+
+#[test]
+fn a_viewer_that_lost_a_packet_gets_it_again() {
+    let (mut world, first, second, _) = room();
+    let stream = picture_of(&world, first);
+    for number in 0..60_u8 {
+        world.show(first, &[DELTA, &[number]].concat());
+        // The second browser's way down loses every tenth datagram.
+        world.browsers[second].lose_next = u32::from(number % 10 == 5);
+        world.run(FRAME);
+    }
+    world.run(Duration::from_secs(1));
+    let mut numbers: Vec<u8> = world.browsers[second]
+        .payloads(stream)
+        .iter()
+        .map(|payload| payload[DELTA.len()])
+        .collect();
+    numbers.sort_unstable();
+    assert_eq!(
+        numbers,
+        (0..60).collect::<Vec<u8>>(),
+        "RTX restored what was lost"
+    );
+    assert_eq!(world.stats().retransmitted, 6);
+}
+
+#[test]
+fn a_udp_viewer_gets_a_browsers_packet_again() {
+    let (mut world, first, _, client) = room();
+    let stream = picture_of(&world, first);
+    for number in 0..5_u8 {
+        world.show(first, &[DELTA, &[number]].concat());
+        world.run(FRAME);
+    }
+    let lost = world.clients[client].sequences(stream)[2];
+    world.clear();
+    world.control(client, |writer| {
+        writer
+            .nack(SERVER_SENDER, stream, [SequenceNumber(lost)])
+            .unwrap();
+    });
+    world.run(FRAME);
+    let again = world.clients[client].payloads(Ssrc(stream.0 + 1));
+    let expected = [&lost.to_be_bytes()[..], DELTA, &[2]].concat();
+    assert_eq!(again, [expected]);
+}
+
+#[test]
+fn keyframe_requests_reach_a_browser_under_its_own_name() {
+    let (mut world, first, second, client) = room();
+    let stream = picture_of(&world, first);
+    world.show(first, KEYFRAME);
+    world.run(Duration::from_secs(1));
+    let before = world.browsers[first].keyframe_requests;
+    world.browsers[second].request_keyframe(stream, KeyframeRequestKind::Pli);
+    world.run(Duration::from_secs(1));
+    assert_eq!(world.browsers[first].keyframe_requests, before + 1);
+    world.control(client, |writer| {
+        writer.picture_loss_indication(SERVER_SENDER, stream).unwrap();
+    });
+    world.run(Duration::from_secs(1));
+    assert_eq!(world.browsers[first].keyframe_requests, before + 2);
+}
+
+#[test]
+fn a_browser_asks_a_udp_client_for_a_keyframe() {
+    let (mut world, first, _, client) = room();
+    let stream = world.clients[client].layers[0];
+    world.film_in(common::VP8, client, 0, 1, true, KEYFRAME);
+    world.run(Duration::from_secs(1));
+    world.clear();
+    for kind in [KeyframeRequestKind::Pli, KeyframeRequestKind::Fir] {
+        world.browsers[first].request_keyframe(stream, kind);
+        world.run(Duration::from_secs(1));
+    }
+    assert_eq!(world.clients[client].keyframe_requests(stream), 2);
+}
