@@ -18,6 +18,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use slab::Slab;
+use voxhall_transport::SequenceNumber;
 use voxhall_transport::demux::{self, Datagram, LegacyDiscovery};
 
 use crate::{CoreConfig, Event, MAX_DATAGRAM, MemberId, MemberPosition, RoomId, WorkerStats};
@@ -28,6 +29,7 @@ mod binding;
 mod commands;
 mod continuity;
 mod control;
+mod gaps;
 mod handshake;
 mod history;
 mod ice;
@@ -89,6 +91,8 @@ pub struct Core {
     translation: Translation,
     /// Where a report of arrivals is put together.
     statuses: Vec<Option<i16>>,
+    /// Where a report of losses is put together.
+    lost: Vec<SequenceNumber>,
     events: VecDeque<Event>,
     stats: WorkerStats,
 }
@@ -116,6 +120,7 @@ impl Core {
             scratch: Box::new([0; MAX_DATAGRAM]),
             translation: Translation::new(),
             statuses: Vec::with_capacity(arrivals::CAPACITY),
+            lost: Vec::with_capacity(gaps::CAPACITY),
             events: VecDeque::new(),
             stats: WorkerStats::default(),
         }

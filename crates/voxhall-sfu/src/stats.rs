@@ -61,6 +61,8 @@ counters! {
         probes,
         /// Video packets sent again because a receiver asked.
         retransmitted,
+        /// Video packets asked for again that got lost on their way here.
+        repairs_requested,
         /// Keyframes asked for.
         keyframe_requests,
         /// Dropped: longer than 1500 bytes, or nothing that belongs on the port.

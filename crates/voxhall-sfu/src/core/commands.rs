@@ -7,6 +7,7 @@ use voxhall_transport::{Cipher, Sealer};
 
 use super::arrivals::Arrivals;
 use super::binding::{Bindings, Proof};
+use super::gaps::Gaps;
 use super::history::History;
 use super::ingress::seat;
 use super::layer::{self, Layer, MAX_LAYERS, Viewer};
@@ -230,8 +231,12 @@ impl Core {
             match layer.published {
                 Some(_) => {
                     layer.history.get_or_insert_with(History::new);
+                    layer.gaps.reserve();
                 }
-                None => layer.history = None,
+                None => {
+                    layer.history = None;
+                    layer.gaps = Gaps::default();
+                }
             }
         }
         if member.layers.iter().any(|layer| layer.published.is_some()) {

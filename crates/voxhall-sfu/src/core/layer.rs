@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use voxhall_protocol::voice::Ssrc;
 
 use super::continuity::Continuity;
+use super::gaps::Gaps;
 use super::history::History;
 use super::member::Source;
 use crate::{PublishedLayer, Wants};
@@ -20,6 +21,8 @@ pub(super) struct Layer {
     pub(super) published: Option<PublishedLayer>,
     /// Its last packets, while it is active.
     pub(super) history: Option<History>,
+    /// What of it got lost on the way here.
+    pub(super) gaps: Gaps,
     pub(super) keyframe: KeyframeRequest,
     /// Whether frames are encrypted end to end, as far as the end of the last frame told.
     pub(super) encrypted: Option<bool>,
@@ -39,6 +42,7 @@ impl Layer {
             rtx,
             published: None,
             history: None,
+            gaps: Gaps::default(),
             keyframe: KeyframeRequest::default(),
             encrypted: None,
         }
@@ -56,6 +60,7 @@ impl Layer {
         if let Some(history) = &mut self.history {
             history.clear();
         }
+        self.gaps.reset();
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use voxhall_protocol::voice::Ssrc;
 use voxhall_transport::rtcp::{ReportBlock, RtcpWriter, SERVER_SENDER};
-use voxhall_transport::{PacketKind, RtpPacket};
+use voxhall_transport::{PacketKind, RtpPacket, SequenceNumber};
 
 use super::Core;
 use super::control::RTCP_CLEAR;
@@ -40,6 +40,9 @@ const NO_BLOCK: ReportBlock = ReportBlock {
 impl Core {
     /// Does what is due. To be called when [`Core::poll_timeout`] has come; too early or too late does no harm.
     pub fn handle_timeout(&mut self, now: Instant, out: &mut impl Outbox) {
+        if is_due(&mut self.timers.repairs, now) {
+            self.request_repairs(now, out);
+        }
         if is_due(&mut self.timers.handshakes, now) {
             self.advance_handshakes(now, out);
         }
@@ -124,6 +127,47 @@ impl Core {
         self.send_rtcp(index, out, |writer, _| {
             writer.picture_loss_indication(SERVER_SENDER, media).is_ok()
         });
+    }
+
+    /// Asks publishers for what got lost on its way here.
+    fn request_repairs(&mut self, now: Instant, out: &mut impl Outbox) {
+        let mut repairing = std::mem::take(&mut self.timers.repairing);
+        let mut lost = std::mem::take(&mut self.lost);
+        repairing.retain(|&(index, layer)| {
+            lost.clear();
+            let due = self.find_lost(now, index, layer, &mut lost);
+            if let (false, Some(media)) = (lost.is_empty(), self.layer_name(index, layer)) {
+                self.stats.repairs_requested += lost.len() as u64;
+                self.send_rtcp(index, out, |writer, _| {
+                    writer.nack(SERVER_SENDER, media, lost.iter().copied()).is_ok()
+                });
+            }
+            if let Some(due) = due {
+                set_earlier(&mut self.timers.repairs, due);
+            }
+            due.is_some()
+        });
+        self.timers.repairing = repairing;
+        self.lost = lost;
+    }
+
+    /// Puts what is to be asked for of a layer into `lost`; returns when to look again, if something is missing.
+    fn find_lost(
+        &mut self,
+        now: Instant,
+        index: usize,
+        layer: u8,
+        lost: &mut Vec<SequenceNumber>,
+    ) -> Option<Instant> {
+        let member = self.members.get_mut(index)?;
+        let layer = member.layers.get_mut(usize::from(layer))?;
+        layer.gaps.ask(now, lost);
+        layer.gaps.due()
+    }
+
+    /// What a publisher calls a layer itself.
+    fn layer_name(&self, index: usize, layer: u8) -> Option<Ssrc> {
+        self.members.get(index)?.own_name(StreamRole::Video(layer))
     }
 
     /// Tells publishers how what they sent since the last report was received.

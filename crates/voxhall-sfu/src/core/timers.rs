@@ -15,6 +15,10 @@ pub(super) struct Timers {
     pub(super) arrivals: Option<Instant>,
     /// Members whose numbered packets came since the last report.
     pub(super) arriving: Vec<usize>,
+    /// Ask publishers for what is missing of the layers in `repairing`.
+    pub(super) repairs: Option<Instant>,
+    /// Layers of which something is missing: member and index of the layer.
+    pub(super) repairing: Vec<(usize, u8)>,
     /// Go on with the handshakes of those in `handshaking`.
     pub(super) handshakes: Option<Instant>,
     /// WebRTC members whose handshake is under way.
@@ -33,6 +37,7 @@ impl Timers {
             self.reports,
             self.arrivals,
             self.handshakes,
+            self.repairs,
             self.keyframes,
         ];
         timers.into_iter().flatten().min()
@@ -43,8 +48,19 @@ impl Timers {
         self.reporting
             .reserve(members.saturating_sub(self.reporting.len()));
         self.arriving.reserve(members.saturating_sub(self.arriving.len()));
+        self.repairing
+            .reserve(layers.saturating_sub(self.repairing.len()));
         self.wanted_keyframes
             .reserve(layers.saturating_sub(self.wanted_keyframes.len()));
+    }
+
+    /// Something is missing of a layer, and is to be asked for at `due`.
+    pub(super) fn repair(&mut self, member: usize, layer: u8, due: Option<Instant>) {
+        let Some(due) = due else { return };
+        if !self.repairing.contains(&(member, layer)) {
+            self.repairing.push((member, layer));
+        }
+        set_earlier(&mut self.repairs, due);
     }
 
     /// Forgets a member.
@@ -52,6 +68,7 @@ impl Timers {
         self.reporting.retain(|&other| other != member);
         self.arriving.retain(|&other| other != member);
         self.handshaking.retain(|&other| other != member);
+        self.repairing.retain(|&(other, _)| other != member);
         self.wanted_keyframes.retain(|&(other, _)| other != member);
     }
 }

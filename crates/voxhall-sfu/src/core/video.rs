@@ -71,6 +71,9 @@ impl Core {
             .media
             .reception
             .record(packet.sequence_number().0, packet.timestamp(), arrival);
+        if state.gaps.note(now, place) {
+            self.timers.repair(index, layer, state.gaps.due());
+        }
         if is_probe(packet) {
             self.stats.probes += 1;
         } else if let Some(codec) = permitted(own, state, packet, false, &mut self.stats) {
@@ -130,6 +133,7 @@ impl Core {
             .media
             .reception
             .record(sequence.0, packet.timestamp(), arrival);
+        state.gaps.fill(place);
         let ssrc = state.media.ssrc;
         let payload = carried.original_payload;
         let scratch = &mut self.scratch[..];

@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use str0m::bwe::BweKind;
+use str0m::bwe::{Bitrate, BweKind};
 use str0m::crypto::Fingerprint as ClientFingerprint;
 use str0m::ice::IceCreds;
 use str0m::media::{KeyframeRequestKind, MediaKind, Mid};
@@ -60,6 +60,8 @@ pub struct Manners {
     pub fingerprint: Option<Fingerprint>,
     /// It tells nothing of its certificate.
     pub silent_about_fingerprint: bool,
+    /// It estimates how much it may send.
+    pub estimates: bool,
 }
 
 pub struct Browser {
@@ -222,6 +224,21 @@ impl World {
         browser
     }
 
+    /// A browser that has connected, and estimates how much it may send.
+    pub fn browse_estimating(&mut self) -> usize {
+        let manners = Manners {
+            estimates: true,
+            ..Manners::default()
+        };
+        let browser = self.browse_with(&manners);
+        self.run(Duration::from_secs(2));
+        self.browsers[browser]
+            .rtc
+            .bwe()
+            .set_bitrate(Bitrate::kbps(100), Bitrate::mbps(3));
+        browser
+    }
+
     /// A browser that begins to connect.
     pub fn browse_with(&mut self, manners: &Manners) -> usize {
         let number = u32::try_from(self.browsers.len()).unwrap();
@@ -270,7 +287,7 @@ impl World {
             id,
             address,
             server: self.server,
-            rtc: config().build(self.now),
+            rtc: config(manners).build(self.now),
             allocated,
             audio: Ssrc(3_000_000_000 + 10 * number),
             video: Ssrc(3_000_000_001 + 10 * number),
@@ -445,8 +462,10 @@ fn extension_lines() -> Vec<sdp::ExtensionMap> {
     EXTENSIONS.iter().map(line).collect()
 }
 
-fn config() -> RtcConfig {
+fn config(manners: &Manners) -> RtcConfig {
+    let start = manners.estimates.then(|| Bitrate::kbps(300));
     let config = Rtc::builder()
+        .enable_bwe(start)
         .set_rtp_mode(true)
         .clear_codecs()
         .enable_opus(true, false)

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use str0m::media::{KeyframeRequestKind, MediaKind};
 use voxhall_protocol::voice::Ssrc;
+use voxhall_sim::Conditions;
 use voxhall_transport::SequenceNumber;
 use voxhall_transport::rtcp::SERVER_SENDER;
 
@@ -153,4 +154,47 @@ fn a_browser_asks_a_udp_client_for_a_keyframe() {
         world.run(Duration::from_secs(1));
     }
     assert_eq!(world.clients[client].keyframe_requests(stream), 2);
+}
+
+#[test]
+fn a_browser_on_a_good_network_finds_that_it_may_send_more() {
+    let mut world = World::for_browsers();
+    let browser = world.browse_estimating();
+    world.announce(browser);
+    for number in 0..600_u32 {
+        let payload = [DELTA, &vec![number as u8; 1100]].concat();
+        for _ in 0..3 {
+            world.show(browser, &payload);
+        }
+        world.say(browser, b"word");
+        world.run(Duration::from_millis(20));
+    }
+    let estimates = &world.browsers[browser].estimates;
+    assert!(estimates.last().unwrap() > &1_300_000, "{estimates:?}");
+}
+
+#[test]
+fn what_gets_lost_on_the_way_in_is_asked_for() {
+    let conditions = Conditions {
+        latency: Duration::from_millis(20),
+        loss: 0.05,
+        ..Conditions::PERFECT
+    };
+    let mut world = World::for_browsers();
+    let client = world.join();
+    let browser = world.browse();
+    world.announce(browser);
+    let stream = picture_of(&world, browser);
+    world.network.set_conditions(conditions);
+    for number in 0..300_u16 {
+        world.show(browser, &[DELTA, &number.to_be_bytes()].concat());
+        world.run(FRAME);
+    }
+    world.network.set_conditions(Conditions::PERFECT);
+    world.run(Duration::from_secs(1));
+    // What gets lost on the way down, the client does not ask for.
+    let seen = world.clients[client].payloads(stream).len();
+    let stats = world.stats();
+    assert!(stats.repairs_requested >= 5, "{stats:?}");
+    assert!(seen >= 275, "{seen} of 300 after one lossy way");
 }
