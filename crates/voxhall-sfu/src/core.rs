@@ -47,6 +47,7 @@ mod room;
 mod sources;
 mod srtp;
 mod ssrc_table;
+mod timeline;
 mod timers;
 mod translation;
 mod unauthenticated;

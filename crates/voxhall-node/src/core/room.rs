@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use voxhall_protocol::Extra;
 use voxhall_protocol::ids::UserId;
-use voxhall_protocol::voice::{ClientsConnect, CodecName, Message, SessionUpdate};
+use voxhall_protocol::voice::{ClientsConnect, CodecName, Message, SessionUpdate, Video};
 use voxhall_sfu::{Command, RoomId};
 
 use super::codecs::Decoders;
@@ -33,6 +33,19 @@ impl Room {
         }
     }
 
+    /// Tells everyone else what a member's video is, each in the SSRCs that it will see.
+    fn tell_video(&mut self, outbox: &mut Outbox, of: UserId, video: &Video) {
+        let Some(ssrcs) = self.sessions.get(&of).map(|session| session.ssrcs.clone()) else {
+            return;
+        };
+        for session in self.sessions.values_mut() {
+            if session.user != of && session.is_described() {
+                let video = session.view_of(video, &ssrcs);
+                session.tell(outbox, self.kept, &video.into());
+            }
+        }
+    }
+
     /// Tells one member who else is there and what they send: op 11, then for each op 18, 20, 5 and 12.
     pub(super) fn tell_roster(&mut self, outbox: &mut Outbox, to: UserId) {
         let others = || self.sessions.values().filter(|session| session.user != to);
@@ -45,7 +58,10 @@ impl Room {
             extra: Extra::new(),
         };
         let mut roster = vec![Message::from(present)];
-        roster.extend(others().flat_map(Session::introduction));
+        let Some(receiver) = self.sessions.get(&to) else {
+            return;
+        };
+        roster.extend(others().flat_map(|other| other.introduction(receiver)));
         if let Some(session) = self.sessions.get_mut(&to) {
             for message in &roster {
                 session.tell(outbox, self.kept, message);
@@ -74,7 +90,7 @@ impl Room {
             self.tell_others(outbox, user, &now_speaking.into());
         }
         if video != now_video {
-            self.tell_others(outbox, user, &now_video.into());
+            self.tell_video(outbox, user, &now_video);
             self.ask_publisher(outbox, user);
         }
     }
@@ -107,7 +123,11 @@ impl Room {
             .sessions
             .values()
             .filter(|session| session.user != user && session.is_described());
-        let Some(asked) = wants::aggregate(&video, receivers.map(|session| session.wants.as_deref())) else {
+        let receivers = receivers.map(|session| wants::Receiver {
+            wants: session.wants.as_deref(),
+            sees: session.webrtc().and(video::shown(&publisher.ssrcs)),
+        });
+        let Some(asked) = wants::aggregate(&video, receivers) else {
             return;
         };
         let Some(publisher) = self.sessions.get_mut(&user) else {

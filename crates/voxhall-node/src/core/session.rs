@@ -163,9 +163,19 @@ impl Session {
         [arrival.into(), self.client_flags(), self.platform()]
     }
 
+    /// Another's video, in the SSRCs under which this session gets it: a WebRTC client has one stream for each
+    /// publisher, whatever its layers are.
+    pub(super) fn view_of(&self, video: &Video, ssrcs: &MemberSsrcs) -> Video {
+        if self.webrtc().is_some() {
+            video::merged(video, ssrcs)
+        } else {
+            video.clone()
+        }
+    }
+
     /// Op 18, 20, 5 and, if there is any video, 12: how a newcomer learns of this session.
-    pub(super) fn introduction(&self) -> impl Iterator<Item = Message> {
-        let video = self.seen_video();
+    pub(super) fn introduction(&self, newcomer: &Self) -> impl Iterator<Item = Message> {
+        let video = newcomer.view_of(&self.seen_video(), &self.ssrcs);
         let video = (!video.video_ssrc.is_none()).then_some(video);
         [self.client_flags(), self.platform(), self.seen_speaking().into()]
             .into_iter()

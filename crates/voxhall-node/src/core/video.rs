@@ -89,6 +89,34 @@ pub(super) fn all_sources(sources: &ClientSources) -> impl Iterator<Item = Ssrc>
     std::iter::once(sources.audio).chain(layers).flatten()
 }
 
+/// The SSRC under which WebRTC clients get all layers of a member: that of the last, which is the best.
+pub(super) fn shown(ssrcs: &MemberSsrcs) -> Option<Ssrc> {
+    ssrcs.streams.last().map(|layer| layer.ssrc)
+}
+
+/// A member's video as WebRTC clients get it: all layers as one, under the SSRC of the last.
+pub(super) fn merged(video: &Video, ssrcs: &MemberSsrcs) -> Video {
+    let Some(shown) = ssrcs.streams.last().filter(|_| video.layers().len() > 1) else {
+        return video.clone();
+    };
+    let best = video
+        .layers()
+        .iter()
+        .max_by_key(|layer| (layer.is_active(), layer.quality));
+    let stream = best.map(|best| Stream {
+        ssrc: Some(shown.ssrc),
+        rtx_ssrc: Some(shown.rtx),
+        ..best.clone()
+    });
+    let publishes = !video.video_ssrc.is_none();
+    Video {
+        video_ssrc: if publishes { shown.ssrc } else { Ssrc::NONE },
+        rtx_ssrc: Some(if publishes { shown.rtx } else { Ssrc::NONE }),
+        streams: Some(stream.into_iter().collect()),
+        ..video.clone()
+    }
+}
+
 /// What others are told of a member that publishes nothing, or may not.
 pub(super) fn no_video(user: UserId, ssrcs: &MemberSsrcs) -> Video {
     own_video(&Video::default(), user, ssrcs)

@@ -29,26 +29,53 @@ pub(super) fn listed(wants: &MediaSinkWants) -> usize {
     wants.sources.len().max(pixel_counts)
 }
 
+/// One receiver, and what it wants.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Receiver<'a> {
+    /// What it said; `None` wants everything at its best.
+    pub(super) wants: Option<&'a MediaSinkWants>,
+    /// The SSRC under which it gets all layers of the publisher, if it gets them under one.
+    pub(super) sees: Option<Ssrc>,
+}
+
+impl Receiver<'_> {
+    fn quality(&self, ssrc: Ssrc) -> u8 {
+        self.wants
+            .map_or(voxhall_sfu::BEST_QUALITY, |wants| wants.quality(ssrc))
+    }
+
+    /// What it wants of a layer of the publisher.
+    fn layer_quality(&self, layer: Ssrc) -> u8 {
+        self.quality(self.sees.unwrap_or(layer))
+    }
+
+    /// How large its view of a layer is; `None` if it did not say.
+    fn pixels(&self, layer: Ssrc) -> Option<u32> {
+        let counts = self.wants?.pixel_counts.as_ref()?;
+        counts.get(&self.sees.unwrap_or(layer)).map(whole_pixels)
+    }
+}
+
 /// What all receivers together want of one publisher: for each SSRC the most anyone wants. `None` without receivers,
 /// when what was asked before stands.
 ///
-/// A receiver that said nothing wants everything at its best.
+/// Who gets all layers as one stream wants all of them: it may have to change between them.
 pub(super) fn aggregate<'a>(
     video: &Video,
-    receivers: impl Iterator<Item = Option<&'a MediaSinkWants>> + Clone,
+    receivers: impl Iterator<Item = Receiver<'a>> + Clone,
 ) -> Option<MediaSinkWants> {
-    let most = |ssrc: Ssrc| {
-        let qualities = receivers
-            .clone()
-            .map(|wants| wants.map_or(voxhall_sfu::BEST_QUALITY, |w| w.quality(ssrc)));
-        qualities.max()
-    };
-    let any = most(video.audio_ssrc)?;
+    let any = receivers
+        .clone()
+        .map(|receiver| receiver.quality(video.audio_ssrc))
+        .max()?;
     let mut asked = MediaSinkWants::any(any);
     let mut pixel_counts = BTreeMap::new();
     for layer in video.layers().iter().filter(|layer| layer.is_active()) {
         let ssrc = layer.ssrc.unwrap_or_default();
-        let quality = most(ssrc)?;
+        let quality = receivers
+            .clone()
+            .map(|receiver| receiver.layer_quality(ssrc))
+            .max()?;
         if quality != any {
             asked.sources.insert(ssrc, quality);
         }
@@ -62,13 +89,11 @@ pub(super) fn aggregate<'a>(
 }
 
 /// The largest view of an SSRC; `None` if somebody wants it without saying how large, or nobody wants it.
-fn most_pixels<'a>(ssrc: Ssrc, receivers: impl Iterator<Item = Option<&'a MediaSinkWants>>) -> Option<u32> {
+fn most_pixels<'a>(ssrc: Ssrc, receivers: impl Iterator<Item = Receiver<'a>>) -> Option<u32> {
     let mut most = None;
-    for wants in receivers {
-        let wants = wants?;
-        if wants.quality(ssrc) > 0 {
-            let pixels = whole_pixels(wants.pixel_counts.as_ref()?.get(&ssrc)?);
-            most = most.max(Some(pixels));
+    for receiver in receivers {
+        if receiver.layer_quality(ssrc) > 0 {
+            most = most.max(Some(receiver.pixels(ssrc)?));
         }
     }
     most
@@ -113,7 +138,11 @@ mod tests {
     }
 
     fn asked(receivers: &[Option<MediaSinkWants>]) -> Option<MediaSinkWants> {
-        aggregate(&video(), receivers.iter().map(Option::as_ref))
+        let receivers = receivers.iter().map(|wants| Receiver {
+            wants: wants.as_ref(),
+            sees: None,
+        });
+        aggregate(&video(), receivers)
     }
 
     #[test]
@@ -128,6 +157,19 @@ mod tests {
         );
         assert_eq!(asked(&[Some(low), None]), Some(MediaSinkWants::any(100)));
         assert_eq!(asked(&[Some(wants(0, &[], None))]), Some(MediaSinkWants::any(0)));
+    }
+
+    #[test]
+    fn who_gets_one_stream_wants_all_layers_of_it() {
+        let said = wants(100, &[(11, 100), (99, 0)], None);
+        let receiver = |sees| Receiver {
+            wants: Some(&said),
+            sees,
+        };
+        let one = aggregate(&video(), [receiver(Some(Ssrc(99)))].into_iter()).unwrap();
+        assert_eq!(one.quality(Ssrc(11)), 0);
+        let each = aggregate(&video(), [receiver(None)].into_iter()).unwrap();
+        assert_eq!(each.quality(Ssrc(11)), 100);
     }
 
     #[test]

@@ -454,3 +454,34 @@ fn after_a_crash_of_the_worker_browsers_join_anew_and_others_stay() {
     assert_eq!(world.close_code(alice), Some(4013));
     assert_eq!(world.close_code(bob), None);
 }
+
+#[test]
+fn browsers_are_told_of_one_stream_however_many_layers_there_are() {
+    let mut world = World::new();
+    let bob = world.join("8", BOB);
+    let native = world.identify("8", crate::world::CAROL);
+    let own = world.last_ssrc();
+    world.send(native, 1, crate::world::select());
+    let alice = join(&mut world, ALICE, chrome());
+    world.received(alice);
+    world.received(bob);
+    let layer = |rid: &str, quality: u8, ssrc: u32| json!({"type": "video", "rid": rid, "quality": quality, "ssrc": ssrc, "rtx_ssrc": ssrc + 1, "active": true});
+    world.send(
+        native,
+        12,
+        json!({
+            "audio_ssrc": own, "video_ssrc": own + 3, "rtx_ssrc": own + 4,
+            "streams": [layer("50", 50, own + 1), layer("100", 100, own + 3)]
+        }),
+    );
+    let video = |frames: Vec<Value>| frames.into_iter().find(|frame| frame["op"] == 12).unwrap()["d"].clone();
+    let told_native = video(world.received(bob));
+    assert_eq!(told_native["streams"].as_array().unwrap().len(), 2);
+    let told_browser = video(world.received(alice));
+    let [stream] = &told_browser["streams"].as_array().unwrap()[..] else {
+        panic!("one stream: {told_browser}");
+    };
+    assert_eq!(stream["ssrc"], own + 3);
+    assert_eq!(stream["rtx_ssrc"], own + 4);
+    assert_eq!(told_browser["video_ssrc"], own + 3);
+}

@@ -331,7 +331,8 @@ fn refresh_publisher(member: &mut Member, room: &Room) -> Vec<u8> {
             .copied()
             .unwrap_or_else(|| Viewer::new(listener.member, place));
         viewer.listener = place;
-        let target = layer::choose(&member.layers, &listener.wants);
+        viewer.shown = listener.shown_layer(member.layers.len());
+        let target = layer::choose(&member.layers, &listener.wants, viewer.shown);
         if viewer.aim(target, is_active) {
             wanted.extend(target);
         }

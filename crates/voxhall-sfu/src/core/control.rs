@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use voxhall_protocol::voice::Ssrc;
 use voxhall_transport::extension::ExtensionMap;
-use voxhall_transport::rtcp::{self, Nack, RtcpPacket, RtcpWriter, SenderReport};
+use voxhall_transport::rtcp::{self, Nack, RtcpPacket, RtcpWriter, SenderInfo, SenderReport};
 use voxhall_transport::rtp::{FIXED_HEADER_LENGTH, RtpHeader};
 use voxhall_transport::rtx::{ORIGINAL_SEQUENCE_LENGTH, write_retransmission};
 use voxhall_transport::{PacketKind, PayloadType, RtpPacket, SequenceNumber};
@@ -18,6 +18,7 @@ use super::member::Member;
 use super::outbox::Outbox;
 use super::room::Listener;
 use super::ssrc_table::{Owner, SsrcTable, StreamRole};
+use super::timeline::Timeline;
 use super::translation::translate;
 use crate::WorkerStats;
 
@@ -143,7 +144,24 @@ impl Core {
                     .filter(|viewer| viewer.current == Some(layer))
                 {
                     let listener = room.listeners.get_mut(viewer.listener);
-                    if let Some(listener) = listener.filter(|listener| listener.is_reachable()) {
+                    let Some(listener) = listener.filter(|listener| listener.is_reachable()) else {
+                        continue;
+                    };
+                    let Some(shown) = viewer
+                        .shown
+                        .and_then(|shown| member.layers.get(usize::from(shown)))
+                    else {
+                        listener.send(PacketKind::Rtcp, header, body, out, &mut self.stats);
+                        continue;
+                    };
+                    let info = SenderInfo {
+                        rtp_timestamp: viewer.timeline.translate(report.info.rtp_timestamp),
+                        ..report.info
+                    };
+                    let mut buffer = [0; SENDER_REPORT_LENGTH];
+                    let mut writer = RtcpWriter::new(&mut buffer);
+                    if writer.sender_report(shown.media.ssrc, info, &[]).is_ok() {
+                        let (header, body) = buffer.split_at(RTCP_CLEAR);
                         listener.send(PacketKind::Rtcp, header, body, out, &mut self.stats);
                     }
                 }
@@ -171,10 +189,15 @@ impl Core {
         let Some(listener) = room.listeners.get_mut(viewer.listener) else {
             return;
         };
-        let continuity = &mut viewer.continuity[usize::from(layer)];
+        let rtx = viewer
+            .shown
+            .and_then(|shown| member.layers.get(usize::from(shown)));
+        let rtx = rtx.map_or(state.rtx, |shown| shown.rtx);
+        let timeline = viewer.shown.map(|_| viewer.timeline);
         out.burst();
         for lost in nack.sequence_numbers() {
-            let kept = continuity
+            let kept = viewer
+                .numbers(layer)
                 .backward(lost.0)
                 .and_then(|sequence| history.find(now, sequence, max_age));
             let Some(kept) = kept else { continue };
@@ -182,9 +205,10 @@ impl Core {
                 break;
             }
             let repair = Repair {
-                rtx: state.rtx,
+                rtx,
                 lost,
-                sequence: continuity.next_retransmission(),
+                sequence: viewer.numbers(layer).next_retransmission(),
+                timeline,
             };
             repair.send(kept, listener, out, &mut self.stats);
         }
@@ -207,6 +231,11 @@ impl Core {
         };
         let viewers = &self.members.get(member)?.viewers;
         let viewer = viewers.iter().find(|viewer| viewer.member == receiver)?;
+        if viewer.shown.is_some() {
+            let shown = viewer.shown == Some(layer);
+            let layer = viewer.current.or(viewer.target).filter(|_| shown)?;
+            return Some((member, layer));
+        }
         (viewer.current == Some(layer) || viewer.target == Some(layer)).then_some((member, layer))
     }
 }
@@ -232,6 +261,8 @@ struct Repair {
     lost: SequenceNumber,
     /// The retransmission's own number.
     sequence: u16,
+    /// The viewer's time, if it is not the publisher's.
+    timeline: Option<Timeline>,
 }
 
 impl Repair {
@@ -254,7 +285,9 @@ impl Repair {
             marker: original.marker(),
             payload_type,
             sequence_number: SequenceNumber(self.sequence),
-            timestamp: original.timestamp(),
+            timestamp: self.timeline.map_or(original.timestamp(), |timeline| {
+                timeline.translate(original.timestamp())
+            }),
             ssrc: self.rtx,
         };
         out.datagram(address, |buffer| {

@@ -8,6 +8,7 @@ use super::continuity::Continuity;
 use super::gaps::Gaps;
 use super::history::History;
 use super::member::Source;
+use super::timeline::Timeline;
 use crate::{PublishedLayer, Wants};
 
 /// Layers of one publisher at most: clients make one or two.
@@ -76,6 +77,10 @@ pub(super) struct Viewer {
     /// The layer it should get, from the next keyframe on.
     pub(super) target: Option<u8>,
     pub(super) continuity: [Continuity; MAX_LAYERS],
+    /// The layer under whose SSRC it gets all of them; `None` if each comes under its own.
+    pub(super) shown: Option<u8>,
+    /// The time of what it gets under one SSRC.
+    pub(super) timeline: Timeline,
     pub(super) allowance: Allowance,
 }
 
@@ -115,8 +120,16 @@ impl Viewer {
             current: None,
             target: None,
             continuity: [Continuity::default(); MAX_LAYERS],
+            shown: None,
+            timeline: Timeline::default(),
             allowance: Allowance::default(),
         }
+    }
+
+    /// Which of its numbers count for a layer.
+    #[inline]
+    pub(super) fn numbers(&mut self, layer: u8) -> &mut Continuity {
+        &mut self.continuity[usize::from(self.shown.unwrap_or(layer))]
     }
 
     /// Sets the layer it should get. True if that asks for a keyframe.
@@ -149,24 +162,27 @@ impl Viewer {
 
     fn leave(&mut self) {
         if let Some(left) = self.current.take() {
-            self.continuity[usize::from(left)].pause();
+            self.numbers(left).pause();
         }
     }
 }
 
 /// The layer that fits a receiver's wants best: of those it wants at all the best that is not above its wish, and not
-/// larger than its view needs. If all are above the wish, the least.
-pub(super) fn choose(layers: &[Layer], wants: &Wants) -> Option<u8> {
+/// larger than its view needs. If all are above the wish, the least. Who is shown all layers as one stream speaks of
+/// that one.
+pub(super) fn choose(layers: &[Layer], wants: &Wants, shown: Option<u8>) -> Option<u8> {
+    let shown = shown.and_then(|shown| layers.get(usize::from(shown)));
+    let named = |published: &PublishedLayer| shown.map_or(published.ssrc, |layer| layer.media.ssrc);
     let offers = || {
         layers.iter().zip(0_u8..).filter_map(|(layer, index)| {
             let published = layer.published?;
-            let wish = wants.quality(published.ssrc);
+            let wish = wants.quality(named(&published));
             (wish > 0).then_some((published, wish, index))
         })
     };
     let wish = offers().map(|(_, wish, _)| wish).max()?;
     let view = offers()
-        .filter_map(|(published, ..)| wants.pixels(published.ssrc))
+        .filter_map(|(published, ..)| wants.pixels(named(&published)))
         .max();
     let covers_view = |published: &PublishedLayer| match (published.pixels, view) {
         (Some(pixels), Some(view)) => pixels >= view,
@@ -206,39 +222,66 @@ mod tests {
 
     #[test]
     fn the_nearest_layer_not_above_the_wish() {
-        assert_eq!(choose(&layers(), &Wants::default()), Some(1));
-        assert_eq!(choose(&layers(), &Wants::any(99)), Some(0));
-        assert_eq!(choose(&layers(), &Wants::any(50)), Some(0));
-        assert_eq!(choose(&layers(), &Wants::any(10)), Some(0), "better than nothing");
-        assert_eq!(choose(&layers(), &Wants::any(0)), None);
+        assert_eq!(choose(&layers(), &Wants::default(), None), Some(1));
+        assert_eq!(choose(&layers(), &Wants::any(99), None), Some(0));
+        assert_eq!(choose(&layers(), &Wants::any(50), None), Some(0));
+        assert_eq!(
+            choose(&layers(), &Wants::any(10), None),
+            Some(0),
+            "better than nothing"
+        );
+        assert_eq!(choose(&layers(), &Wants::any(0), None), None);
     }
 
     #[test]
     fn listed_layers_are_chosen_by_name() {
-        assert_eq!(choose(&layers(), &Wants::any(0).with_quality(LOW, 100)), Some(0));
-        assert_eq!(choose(&layers(), &Wants::any(0).with_quality(HIGH, 100)), Some(1));
-        assert_eq!(choose(&layers(), &Wants::any(100).with_quality(HIGH, 0)), Some(0));
+        assert_eq!(
+            choose(&layers(), &Wants::any(0).with_quality(LOW, 100), None),
+            Some(0)
+        );
+        assert_eq!(
+            choose(&layers(), &Wants::any(0).with_quality(HIGH, 100), None),
+            Some(1)
+        );
+        assert_eq!(
+            choose(&layers(), &Wants::any(100).with_quality(HIGH, 0), None),
+            Some(0)
+        );
     }
 
     #[test]
     fn a_small_view_gets_the_small_layer() {
         let wants = |pixels| Wants::default().with_quality(HIGH, 100).with_pixels(HIGH, pixels);
-        assert_eq!(choose(&layers(), &wants(320 * 180)), Some(0));
-        assert_eq!(choose(&layers(), &wants(1280 * 720)), Some(1));
+        assert_eq!(choose(&layers(), &wants(320 * 180), None), Some(0));
+        assert_eq!(choose(&layers(), &wants(1280 * 720), None), Some(1));
         assert_eq!(
-            choose(&layers(), &wants(1920 * 1080)),
+            choose(&layers(), &wants(1920 * 1080), None),
             Some(1),
             "no layer is large enough"
         );
     }
 
     #[test]
+    fn who_knows_one_stream_speaks_of_that() {
+        let wants = |quality, pixels| {
+            Wants::any(0)
+                .with_quality(HIGH, quality)
+                .with_pixels(HIGH, pixels)
+        };
+        let large = 1280 * 720;
+        assert_eq!(choose(&layers(), &wants(100, large), Some(1)), Some(1));
+        assert_eq!(choose(&layers(), &wants(50, large), Some(1)), Some(0));
+        assert_eq!(choose(&layers(), &wants(100, 1000), Some(1)), Some(0));
+        assert_eq!(choose(&layers(), &wants(0, large), Some(1)), None);
+    }
+
+    #[test]
     fn inactive_layers_are_not_chosen() {
         let mut layers = layers();
         layers[1].published = None;
-        assert_eq!(choose(&layers, &Wants::default()), Some(0));
+        assert_eq!(choose(&layers, &Wants::default(), None), Some(0));
         layers[0].published = None;
-        assert_eq!(choose(&layers, &Wants::default()), None);
+        assert_eq!(choose(&layers, &Wants::default(), None), None);
     }
 
     #[test]

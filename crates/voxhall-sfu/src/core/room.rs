@@ -38,6 +38,8 @@ pub(super) struct Listener {
     pub(super) exhaustion_told: bool,
     /// Nothing came from it for long.
     pub(super) idle: bool,
+    /// It uses WebRTC, and so knows one stream for each publisher's video.
+    pub(super) webrtc: bool,
     /// Opus in its numbers.
     pub(super) opus: u8,
     /// Where its packets go.
@@ -59,6 +61,7 @@ impl Listener {
             dave: false,
             exhaustion_told: false,
             idle: false,
+            webrtc: false,
             opus: 0,
             address: None,
             protection: None,
@@ -87,6 +90,11 @@ impl Listener {
     #[inline]
     pub(super) fn sees(&self) -> bool {
         self.permissions.see && self.is_reachable()
+    }
+
+    /// The layer under whose SSRC it gets all of so many, if it gets them under one.
+    pub(super) fn shown_layer(&self, layers: usize) -> Option<u8> {
+        (self.webrtc && layers > 1).then(|| layers as u8 - 1)
     }
 
     /// Whether anything can be sent to it at all.

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use voxhall_protocol::voice::Ssrc;
 use voxhall_transport::rtp::ExtendedSequence;
 use voxhall_transport::rtx::RtxPayload;
 use voxhall_transport::{PayloadType, RtpPacket, SequenceNumber};
@@ -13,6 +14,7 @@ use super::member::Member;
 use super::outbox::Outbox;
 use super::rewrite::{self, Rewritten, ends_encrypted_frame};
 use super::room::{Listener, Room};
+use super::timeline::Timeline;
 use super::translation::Translation;
 use super::{Core, timers};
 use crate::WorkerStats;
@@ -172,6 +174,8 @@ impl Core {
         }
         self.stats.media += 1;
         let picture = Picture {
+            now,
+            timestamp: u32::from_be_bytes([packet[4], packet[5], packet[6], packet[7]]),
             layer: from.layer,
             codec: from.codec,
             place: from.place,
@@ -289,8 +293,13 @@ fn is_missing(layer: &Layer, now: Instant, sequence: SequenceNumber, max_age: Du
             .is_some_and(|history| history.find(now, sequence.0, max_age).is_none())
 }
 
+/// Where timestamp and SSRC stand in a packet.
+const TIMESTAMP_AND_SSRC: std::ops::Range<usize> = 4..12;
+
 /// What the fan-out knows of a packet.
 struct Picture {
+    now: Instant,
+    timestamp: u32,
     layer: u8,
     codec: MediaCodec,
     place: ExtendedSequence,
@@ -300,6 +309,18 @@ struct Picture {
 }
 
 impl Picture {
+    /// Timestamp and SSRC for a viewer that gets all layers as one stream.
+    fn shown_name(&self, layers: &[Layer], shown: u8, timeline: &mut Timeline) -> [u8; 8] {
+        let timestamp = timeline.forward(self.now, self.layer, self.timestamp);
+        let ssrc = layers
+            .get(usize::from(shown))
+            .map_or(Ssrc::NONE, |layer| layer.media.ssrc);
+        let mut name = [0; 8];
+        name[..4].copy_from_slice(&timestamp.to_be_bytes());
+        name[4..].copy_from_slice(&ssrc.0.to_be_bytes());
+        name
+    }
+
     /// Sends the packet to the viewers of its layer, each in its own numbers. True if one of them waits for a keyframe
     /// of this layer.
     fn fan_out(
@@ -312,6 +333,8 @@ impl Picture {
         stats: &mut WorkerStats,
     ) -> bool {
         let marker = packet[1] & MARKER_BIT;
+        let mut own_name = [0; 8];
+        own_name.copy_from_slice(&packet[TIMESTAMP_AND_SSRC]);
         let mut waiting = false;
         for viewer in &mut member.viewers {
             let Some(listener) = room.listeners.get_mut(viewer.listener) else {
@@ -327,12 +350,15 @@ impl Picture {
                 waiting |= viewer.target == Some(self.layer);
                 continue;
             }
-            let continuity = &mut viewer.continuity[usize::from(self.layer)];
-            let Some(sequence) = continuity.forward(self.place) else {
+            let Some(sequence) = viewer.numbers(self.layer).forward(self.place) else {
                 continue;
             };
             packet[1] = marker | payload_type.media;
             packet[2..4].copy_from_slice(&sequence.to_be_bytes());
+            packet[TIMESTAMP_AND_SSRC].copy_from_slice(&match viewer.shown {
+                None => own_name,
+                Some(shown) => self.shown_name(&member.layers, shown, &mut viewer.timeline),
+            });
             listener.send_media(packet, self.payload_start, translation, out, stats);
         }
         waiting

@@ -138,6 +138,7 @@ impl Core {
             member.arrivals.reserve();
         }
         if let Some(listener) = room.listeners.get_mut(member.listener) {
+            listener.webrtc = true;
             listener.payload_types = payload_types;
             listener.dave = dave;
             listener.refresh();
@@ -157,6 +158,7 @@ impl Core {
         let bindings = std::mem::replace(&mut member.bindings, Bindings::new(last_seen));
         if let Some(listener) = room.listeners.get_mut(member.listener) {
             listener.protection = None;
+            listener.webrtc = false;
             listener.address = None;
             listener.idle = false;
             listener.refresh();

@@ -441,6 +441,7 @@ impl World {
                 .find(|browser| browser.address == datagram.to)
             {
                 browser.take(self.now, datagram.from, &datagram.payload);
+                browser.flush(self.now, &mut self.network);
             }
         }
         for browser in &mut self.browsers {

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use str0m::media::{KeyframeRequestKind, MediaKind};
-use voxhall_protocol::voice::Ssrc;
+use voxhall_protocol::voice::{EncryptionMode, Ssrc};
+use voxhall_sfu::{Command, Wants};
 use voxhall_sim::Conditions;
 use voxhall_transport::SequenceNumber;
 use voxhall_transport::rtcp::SERVER_SENDER;
@@ -197,4 +198,80 @@ fn what_gets_lost_on_the_way_in_is_asked_for() {
     let stats = world.stats();
     assert!(stats.repairs_requested >= 5, "{stats:?}");
     assert!(seen >= 275, "{seen} of 300 after one lossy way");
+}
+
+#[test]
+fn all_layers_are_one_stream_to_a_browser() {
+    let mut world = World::for_browsers();
+    let mode = EncryptionMode::AeadAes256GcmRtpsize;
+    let client = world.join_with(common::ROOM, mode, 2, &common::native_codecs(), false);
+    let browser = world.browse();
+    let [low, high] = world.clients[client].layers[..] else {
+        panic!("two layers")
+    };
+    world.browsers[browser].expect(MediaKind::Video, high);
+    world.publish(client, &[50, 100]);
+    let member = world.browsers[browser].id;
+    let want = |world: &mut World, quality| {
+        let wants = Wants::any(0).with_quality(high, quality);
+        world.command(Command::SetWants { member, wants });
+    };
+    let film = |world: &mut World, frames: std::ops::Range<u16>| {
+        for frame in frames {
+            // Each layer has numbers and times of its own, and a keyframe every ten.
+            let picture = if frame.is_multiple_of(10) { KEYFRAME } else { DELTA };
+            let payload = |layer: u8| [picture, &[layer, frame as u8]].concat();
+            world.film_in(common::VP8, client, 0, 7_000 + frame, true, &payload(0));
+            world.film_in(common::VP8, client, 1, 50_000 + frame, true, &payload(1));
+            world.run(FRAME);
+        }
+    };
+    film(&mut world, 0..20);
+    want(&mut world, 50);
+    film(&mut world, 20..45);
+    want(&mut world, 100);
+    film(&mut world, 45..60);
+    assert!(world.browsers[browser].received(low).is_empty());
+    let seen = world.browsers[browser].received(high);
+    let layers: Vec<u8> = seen.iter().map(|packet| packet.payload[KEYFRAME.len()]).collect();
+    // Of the frame at which it changes back it gets both.
+    let expected = [[1; 20].as_slice(), &[0; 31], &[1; 10]].concat();
+    assert_eq!(layers, expected, "it changes at keyframes");
+    for pair in seen.windows(2) {
+        assert_eq!(*pair[1].seq_no, *pair[0].seq_no + 1);
+        let step = pair[1].header.timestamp.wrapping_sub(pair[0].header.timestamp);
+        assert!(step < 3_300, "a frame follows a frame: {step}");
+    }
+}
+
+#[test]
+fn what_a_browser_lost_of_a_layer_comes_again_in_its_numbers() {
+    let mut world = World::for_browsers();
+    let mode = EncryptionMode::AeadAes256GcmRtpsize;
+    let client = world.join_with(common::ROOM, mode, 2, &common::native_codecs(), false);
+    let browser = world.browse();
+    let high = world.clients[client].layers[1];
+    world.browsers[browser].expect(MediaKind::Video, high);
+    world.publish(client, &[50, 0]);
+    for frame in 0..40_u16 {
+        world.browsers[browser].lose_next = u32::from(frame == 20);
+        world.film_in(
+            common::VP8,
+            client,
+            0,
+            100 + frame,
+            true,
+            &[DELTA, &[frame as u8]].concat(),
+        );
+        world.run(FRAME);
+    }
+    world.run(Duration::from_millis(500));
+    let mut frames: Vec<u8> = world.browsers[browser]
+        .payloads(high)
+        .iter()
+        .map(|payload| payload[DELTA.len()])
+        .collect();
+    frames.sort_unstable();
+    assert_eq!(frames, (0..40).collect::<Vec<u8>>());
+    assert_eq!(world.stats().retransmitted, 1);
 }
