@@ -21,6 +21,7 @@
 //! Speed: the packet path takes no lock and allocates nothing. [`floor`] is the least that forwarding can cost; the
 //! bench `fanout` measures a worker against it.
 
+pub mod bandwidth;
 mod command;
 mod config;
 pub mod core;
