@@ -10,7 +10,7 @@ use voxhall_protocol::ids::{ChannelId, GuildId, RoleId, UserId};
 use voxhall_protocol::model::ChannelKind;
 
 use crate::Error;
-use crate::directory::{Directory, Member, NewUser, Role};
+use crate::directory::{Directory, Member, NewUser, Role, TokenDigest, User, Username};
 use crate::permissions::Permissions;
 
 /// The guild.
@@ -205,4 +205,49 @@ pub(crate) async fn adopt(directory: &Directory, token: &str) -> Result<UserId, 
     // Last, so that a token that is known stands for a bot that is whole.
     directory.accept_token(user.id, &Token::from(token), "").await?;
     Ok(user.id)
+}
+
+/// Finds the person whom somebody means that goes by this name, or makes an account for them. Guilds are the
+/// caller's business.
+///
+/// # Errors
+/// Those of the directory.
+pub(crate) async fn person(directory: &Directory, shown: &str) -> Result<User, Error> {
+    let name = account_name(shown);
+    if let Some(user) = directory.read().user_of_login(&name) {
+        return Ok(user.clone());
+    }
+    let person = NewUser {
+        global_name: (name != shown).then(|| shown.to_owned()),
+        name,
+        ..NewUser::default()
+    };
+    directory.create_user(person).await
+}
+
+/// The name of the account of somebody who is shown by another: `Ada L` has the account `ada_l`. Who cannot be
+/// written in the letters of account names has one that depends on the whole name, so that nobody else has it.
+fn account_name(shown: &str) -> String {
+    let lower = shown.to_lowercase();
+    let plain = lower.replace([' ', '-'], "_");
+    match Username::parse(&plain) {
+        Ok(name) => name.as_str().to_owned(),
+        Err(_) => format!("guest_{}", TokenDigest::of(&lower).short()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_people_go_by_lead_to_accounts() {
+        assert_eq!(account_name("Ada L"), "ada_l");
+        assert_eq!(account_name("Exp"), "exp");
+        let (olga, anna) = (account_name("Ольга 1"), account_name("Анна 1"));
+        assert!(Username::parse(&olga).is_ok(), "{olga}");
+        assert_ne!(olga, anna);
+        assert_eq!(olga, account_name("ольга 1"));
+        assert!(Username::parse(&account_name("x")).is_ok());
+    }
 }

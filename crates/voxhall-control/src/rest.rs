@@ -44,6 +44,7 @@ mod reply;
 mod roles;
 mod route;
 mod schemas;
+mod sign_in;
 mod stages;
 mod switch;
 mod throttle;
@@ -72,6 +73,7 @@ fn api() -> Routes {
         .merge(openapi::api())
         .merge(gateway::api())
         .merge(auth::api())
+        .merge(sign_in::api())
         .merge(own_account::api())
         .merge(users::api())
         .merge(invites::api())
@@ -113,7 +115,7 @@ pub fn openapi() -> &'static serde_json::Value {
 /// Everything that is served.
 pub(crate) fn router(core: Arc<Core>) -> Router {
     let for_tests = if core.config.dev {
-        Routes::new("").nest("/dev", dev::api())
+        Routes::new("").nest("/dev", dev::api().merge(sign_in::by_name_api()))
     } else {
         Routes::new("")
     };

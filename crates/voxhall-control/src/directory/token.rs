@@ -40,8 +40,8 @@ impl TokenDigest {
         TokenId(u64::from_be_bytes([a, b, c, d, e, f, g, h]))
     }
 
-    /// The first bytes, for names that shall be the same for the same token.
-    pub(super) fn short(self) -> String {
+    /// The first bytes, for names that shall be the same for the same text.
+    pub(crate) fn short(self) -> String {
         hex(&self.0[..4])
     }
 }

@@ -36,6 +36,7 @@ mod ringing;
 mod running_call;
 mod server_updates;
 mod several_sessions;
+mod sign_in_by_name;
 mod sign_up;
 mod slow_readers;
 mod stages;
