@@ -8,6 +8,7 @@ mod http;
 mod inspect;
 mod log;
 mod output;
+mod page;
 mod progress;
 mod recording;
 mod settings;

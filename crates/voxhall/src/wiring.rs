@@ -19,6 +19,7 @@ use voxhall_node::{Node, NodeConfig};
 use voxhall_protocol::Token;
 use voxhall_switchboard::{MemorySwitchboard, Switchboard};
 
+use crate::page;
 use crate::settings::Settings;
 use crate::state::{self, DevFile, ServerFile};
 
@@ -153,7 +154,7 @@ impl Doors {
         node: &Arc<Node>,
         phases: &watch::Receiver<Phase>,
     ) -> JoinSet<()> {
-        let control = with_health(control.router(), phases);
+        let control = with_health(page::on_top_of(control.router()), phases);
         let voice = with_health(node.router(), phases);
         let mut listeners = JoinSet::new();
         match self.voice {

@@ -1,5 +1,6 @@
 //! What `voxhall serve` says when it runs: its addresses, what to try, and how client libraries learn to trust it.
 
+use std::net::IpAddr;
 use std::path::Path;
 
 use voxhall_control::dev::DevWorld;
@@ -33,14 +34,26 @@ fn addresses(file: &ServerFile, authority_is_new: bool) -> String {
         Some(ca) => format!("  certificate    {}{new}\n", ca.display()),
         None => String::new(),
     };
+    let page = page(api);
     format!(
         "Voxhall is running.
+  page           {page}
   REST           {api}/v10
   main Gateway   {gateway}
   voice gateway  wss://{voice_endpoint}
   media (UDP)    {media}
 {certificate}"
     )
+}
+
+/// The address to open in a browser. On its own machine plain text will do: there, browsers let a page without TLS use
+/// microphone and camera, and nobody has to trust a certificate first.
+fn page(api: &str) -> String {
+    let host = api.trim_start_matches("https://").trim_end_matches("/api");
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    let here = name.trim_matches(['[', ']']).parse::<IpAddr>();
+    let here = here.is_ok_and(|address| address.is_loopback()) || name == "localhost";
+    format!("{}://{host}/", if here { "http" } else { "https" })
 }
 
 /// Commands that work as they stand, for this program as it was started.
@@ -86,4 +99,18 @@ To trust the certificate:
   curl                           curl --cacert {ca}
 "
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::page;
+
+    #[test]
+    fn the_page_of_this_machine_needs_no_certificate() {
+        assert_eq!(page("https://127.0.0.1:8443/api"), "http://127.0.0.1:8443/");
+        assert_eq!(page("https://[::1]:8443/api"), "http://[::1]:8443/");
+        assert_eq!(page("https://localhost:8443/api"), "http://localhost:8443/");
+        assert_eq!(page("https://voice.lan:8443/api"), "https://voice.lan:8443/");
+        assert_eq!(page("https://192.0.2.7:8443/api"), "https://192.0.2.7:8443/");
+    }
 }
