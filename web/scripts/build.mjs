@@ -1,6 +1,5 @@
 // Builds the page into dist/: one script, one style sheet, and the document that names them.
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { copyFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
@@ -8,8 +7,11 @@ import { build } from 'esbuild';
 const MOST_SCRIPT_BYTES = 150 * 1024;
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
-await rm('dist', { recursive: true, force: true });
 await mkdir('dist', { recursive: true });
+for (const name of await readdir('dist')) {
+  // The folder itself is under version control.
+  if (name !== '.gitignore') await rm(`dist/${name}`, { recursive: true });
+}
 await build({
   entryPoints: { app: 'src/ui/main.tsx' },
   outdir: 'dist/assets',
@@ -30,16 +32,30 @@ const page = (await readFile('index.html', 'utf8'))
   .replace('%SCRIPT%', named('.js'))
   .replace('%STYLE%', named('.css'));
 await writeFile('dist/index.html', page);
-await writeFile('dist/icon.svg', await readFile('icon.svg'));
+await copyFile('icon.svg', 'dist/icon.svg');
+await writeFile('dist/licences.txt', await licences());
 
-// What a person's browser has to fetch before it can call.
+// The server sends what is packed already to whoever takes it.
 let scripts = 0;
 for (const name of assets) {
-  const packed = gzipSync(await readFile(join('dist/assets', name)), { level: 9 }).length;
-  if (name.endsWith('.js')) scripts += packed;
-  console.log(`web: ${basename(name)} ${(packed / 1024).toFixed(1)} KiB gzipped`);
+  const packed = gzipSync(await readFile(`dist/assets/${name}`), { level: 9 });
+  await writeFile(`dist/assets/${name}.gz`, packed);
+  if (name.endsWith('.js')) scripts += packed.length;
+  console.log(`web: ${name} ${(packed.length / 1024).toFixed(1)} KiB gzipped`);
 }
 if (scripts > MOST_SCRIPT_BYTES) {
   console.error(`web: the script is larger than ${MOST_SCRIPT_BYTES / 1024} KiB gzipped`);
   process.exit(1);
+}
+
+/** The licences of what is in the script: they ask to be handed on with it. */
+async function licences() {
+  const { packages } = JSON.parse(await readFile('package-lock.json', 'utf8'));
+  const shipped = Object.entries(packages).filter(([path, entry]) => path !== '' && !entry.dev);
+  const texts = shipped.map(async ([path, { version, license }]) => {
+    const file = (await readdir(path)).find((name) => /^licen[cs]e/i.test(name));
+    const text = file === undefined ? `Licence: ${license}` : await readFile(`${path}/${file}`, 'utf8');
+    return `${path.replace('node_modules/', '')} ${version}\n\n${text.trim()}\n`;
+  });
+  return (await Promise.all(texts)).join(`\n${'-'.repeat(72)}\n\n`);
 }

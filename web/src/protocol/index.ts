@@ -28,6 +28,7 @@ export * from './gateway/messages.ts';
 export * from './ids.ts';
 export * from './opcodes.ts';
 export { browserClock, type Clock } from './platform.ts';
+export * from './permissions.ts';
 export * from './rest.ts';
 export * from './voice/connection.ts';
 export * from './voice/machine.ts';

@@ -1,0 +1,170 @@
+/** The middle of the page: the room one is in or looks at, with its tiles and its controls. */
+
+import type { JSX } from 'preact';
+import { type Room, sameRoom } from '../../protocol/index.ts';
+import { canShareScreen } from '../../media/devices.ts';
+import { useApp } from '../context.ts';
+import { settings } from '../model/settings.ts';
+import { Avatar, IconButton } from './basics.tsx';
+import { PersonTile, StreamTile } from './tile.tsx';
+
+/** See the module. */
+export function RoomView({ room }: { room: Room }): JSX.Element {
+  const app = useApp();
+  const here = sameRoom(app.room.value, room);
+  return (
+    <div class="room">
+      {here ? <Tiles room={room} /> : <Entrance room={room} />}
+      {here && <Controls room={room} />}
+    </div>
+  );
+}
+
+function Tiles({ room }: { room: Room }): JSX.Element {
+  const app = useApp();
+  const people = app.world.inRoom(room.channel);
+  const live = app.live.value;
+  const { phase } = app.join.value;
+  return (
+    <div class={`tiles ${live.length > 0 ? 'with-streams' : ''}`} data-count={people.length + live.length}>
+      {phase !== 'in' && (
+        <p class="tiles-state" role="status">
+          {phase === 'joining' ? 'Joining …' : 'The connection was lost. Coming back …'}
+        </p>
+      )}
+      {live.map((stream) => (
+        <StreamTile key={stream.key} stream={stream} />
+      ))}
+      {people.map((state) => (
+        <PersonTile key={state.user_id} state={state} />
+      ))}
+      {people.length === 1 && room.guild === null && <Waiting room={room} />}
+    </div>
+  );
+}
+
+/** Alone in a private call: the others are rung, or can be again. */
+function Waiting({ room }: { room: Room }): JSX.Element {
+  const app = useApp();
+  const channel = app.world.channelOf(room);
+  const name = channel === undefined ? '' : app.world.titleOf(channel);
+  const [other] = channel?.recipients ?? [];
+  const rings = app.calls.outgoing.value === room.channel;
+  return (
+    <article class="tile waiting" aria-label={rings ? `Ringing ${name}` : name}>
+      {other !== undefined && <Avatar user={other.id} name={name} size={84} />}
+      <p role="status">{rings ? `Ringing ${name} …` : `${name} is not here.`}</p>
+      {!rings && (
+        <button type="button" class="button" onClick={() => void app.calls.ringAgain(room.channel)}>
+          Ring again
+        </button>
+      )}
+    </article>
+  );
+}
+
+/** A room that one is not in. */
+function Entrance({ room }: { room: Room }): JSX.Element {
+  const app = useApp();
+  const channel = app.world.channelOf(room);
+  const people = app.world.inRoom(room.channel);
+  if (channel === undefined) return <p class="empty muted">This room is not here any more.</p>;
+  const names = people.map((state) => app.world.nameOf(state.user_id, state.guild_id));
+  const title = app.world.titleOf(channel);
+  const join = (): void => (room.guild === null ? app.calls.start(room.channel) : app.enter(room));
+  return (
+    <div class="empty">
+      <h1>{title}</h1>
+      <p class="muted">{names.length > 0 ? `${names.join(', ')} ${names.length > 1 ? 'are' : 'is'} here.` : 'Nobody is here.'}</p>
+      <button type="button" class="button primary" onClick={join}>
+        {room.guild !== null || names.length > 0 ? 'Join' : `Call ${title}`}
+      </button>
+    </div>
+  );
+}
+
+function Controls({ room }: { room: Room }): JSX.Element {
+  const app = useApp();
+  const { mute, deaf, pushToTalk } = settings.value;
+  const silent = mute || deaf;
+  const camera = app.camera.value !== null;
+  const screen = app.screen.value !== null;
+  const panel = app.panel.value;
+  const toggle = (which: 'chat' | 'network'): void => {
+    app.panel.value = panel === which ? 'none' : which;
+  };
+  return (
+    <div class="controls" role="toolbar" aria-label="Call">
+      <IconButton
+        size="large"
+        icon={silent ? 'microphoneOff' : 'microphone'}
+        label={silent ? 'Unmute' : 'Mute'}
+        pressed={silent}
+        tone={silent ? 'off' : 'plain'}
+        keys="Control+Shift+M"
+        onClick={() => app.setMute(!silent)}
+      />
+      {pushToTalk && <TalkButton />}
+      <IconButton
+        size="large"
+        icon={camera ? 'camera' : 'cameraOff'}
+        label={camera ? 'Turn the camera off' : 'Turn the camera on'}
+        pressed={camera}
+        tone={camera ? 'on' : 'plain'}
+        onClick={() => void app.setCamera(!camera)}
+      />
+      {canShareScreen && (
+        <IconButton
+          size="large"
+          icon="screen"
+          label={screen ? 'Stop sharing the screen' : 'Share the screen'}
+          pressed={screen}
+          tone={screen ? 'on' : 'plain'}
+          onClick={() => (screen ? app.stopScreen() : void app.shareScreen())}
+        />
+      )}
+      <IconButton
+        size="large"
+        icon={deaf ? 'headphonesOff' : 'headphones'}
+        label={deaf ? 'Hear again' : 'Deafen'}
+        pressed={deaf}
+        tone={deaf ? 'off' : 'plain'}
+        keys="Control+Shift+D"
+        onClick={() => app.setDeaf(!deaf)}
+      />
+      <span class="controls-gap" />
+      <IconButton size="large" icon="chat" label="Chat" pressed={panel === 'chat'} tone={panel === 'chat' ? 'on' : 'plain'} onClick={() => toggle('chat')} />
+      <IconButton size="large" icon="chart" label="Network" pressed={panel === 'network'} tone={panel === 'network' ? 'on' : 'plain'} onClick={() => toggle('network')} />
+      <IconButton
+        size="large"
+        icon="hangUp"
+        label={room.guild === null ? 'Leave the call' : 'Leave the channel'}
+        tone="danger"
+        onClick={() => app.leave()}
+      />
+    </div>
+  );
+}
+
+/** For fingers: speech passes while it is held. The keyboard has the talk key. */
+function TalkButton(): JSX.Element {
+  const app = useApp();
+  const hold = (on: boolean) => (): void => {
+    app.talking.value = on;
+  };
+  return (
+    <button
+      type="button"
+      class={`button talk ${app.talking.value ? 'primary' : ''}`}
+      onPointerDown={hold(true)}
+      onPointerUp={hold(false)}
+      onPointerLeave={hold(false)}
+      onPointerCancel={hold(false)}
+      onKeyDown={(event) => (event.key === ' ' || event.key === 'Enter') && hold(true)()}
+      onKeyUp={hold(false)}
+      onBlur={hold(false)}
+    >
+      Hold to talk
+    </button>
+  );
+}
