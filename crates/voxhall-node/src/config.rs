@@ -22,6 +22,8 @@ pub struct NodeConfig {
     pub media_bind: IpAddr,
     /// UDP port of the first worker, the others follow; 0 lets the system choose for each.
     pub media_port: u16,
+    /// Take WebRTC clients over TCP too, on the workers' port numbers, for networks that block UDP.
+    pub media_tcp: bool,
     /// How many SFU workers run, each one thread with its own port.
     pub workers: usize,
     /// Offer the six historic encryption modes beside the two current ones.
@@ -45,6 +47,7 @@ impl NodeConfig {
             media_addresses: vec![IpAddr::V4(Ipv4Addr::LOCALHOST)],
             media_bind: IpAddr::V4(Ipv4Addr::LOCALHOST),
             media_port: 0,
+            media_tcp: true,
             workers: 1,
             legacy_modes: false,
             legacy_versions: false,

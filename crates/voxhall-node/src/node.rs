@@ -210,6 +210,7 @@ fn settings(config: &NodeConfig, identity: &DtlsIdentity) -> Settings {
     }
     Settings {
         media_addresses: config.media_addresses.clone(),
+        media_tcp: config.media_tcp,
         fingerprint: identity.fingerprint(),
         modes,
         oldest_version: if config.legacy_versions {

@@ -294,6 +294,7 @@ pub(crate) fn spawn_worker(
     let worker = WorkerConfig {
         legacy_discovery: config.legacy_modes,
         identity: Some(identity.clone()),
+        tcp: config.media_tcp,
         thread_name: format!("sfu-{}", index.0),
         ..WorkerConfig::new(SocketAddr::new(config.media_bind, port))
     };

@@ -60,6 +60,8 @@ pub struct WorkerConfig {
     pub timing: Timing,
     /// What the worker shows to WebRTC clients; without it none are served.
     pub identity: Option<DtlsIdentity>,
+    /// Whether WebRTC clients may come over TCP too, on the same port number.
+    pub tcp: bool,
     /// What the system may queue on the socket, in bytes, each way. The system may allow less.
     pub socket_buffer: usize,
     /// The thread's name, of which the system shows 15 characters.
@@ -75,6 +77,7 @@ impl WorkerConfig {
             legacy_discovery: false,
             timing: Timing::default(),
             identity: None,
+            tcp: false,
             socket_buffer: 8 << 20,
             thread_name: "voxhall-sfu".to_owned(),
         }

@@ -82,6 +82,8 @@ pub struct Core {
     address_index: HashMap<SocketAddr, usize>,
     /// Where WebRTC members have proved to be.
     peers: HashMap<SocketAddr, usize>,
+    /// TCP connections, by the address that stands for them here: where they really come from.
+    streams: HashMap<SocketAddr, SocketAddr>,
     /// What WebRTC members are called in connectivity checks.
     ufrags: HashMap<String, usize>,
     limiter: Limiter,
@@ -115,6 +117,7 @@ impl Core {
             room_index: HashMap::new(),
             address_index: HashMap::new(),
             peers: HashMap::new(),
+            streams: HashMap::new(),
             ufrags: HashMap::new(),
             limiter: Limiter::new(u64::from_le_bytes(seed)),
             timers: Timers::default(),

@@ -15,6 +15,16 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
+    /// The TCP port with the number of the UDP port cannot be had.
+    #[error(
+        "cannot open TCP port {address} for WebRTC: {source}; choose another --media-port or end what uses it"
+    )]
+    BindTcp {
+        /// The address asked for.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
     /// The thread cannot be started.
     #[error("cannot start a media worker thread: {0}; raise the limit on threads of this process")]
     Thread(io::Error),

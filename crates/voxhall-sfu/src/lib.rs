@@ -35,6 +35,7 @@ mod payload_types;
 #[allow(unsafe_code)]
 pub mod socket;
 mod stats;
+mod streams;
 mod thread_clock;
 mod wants;
 mod webrtc;

@@ -59,6 +59,8 @@ use timers::{Timer, Timers};
 pub struct Settings {
     /// Where clients send media; Ready carries the first.
     pub media_addresses: Vec<IpAddr>,
+    /// Whether WebRTC clients may come over TCP too, at the same addresses and ports.
+    pub media_tcp: bool,
     /// Of the certificate that the workers show to WebRTC clients.
     pub fingerprint: Fingerprint,
     /// The encryption modes of Ready, preferred first.

@@ -70,15 +70,18 @@ impl NodeCore {
         transport: &WebRtcTransport,
     ) -> SessionDescription {
         let port = self.workers.get(worker.0).map_or(0, |worker| worker.port);
-        let addresses = &self.settings.media_addresses;
+        let addresses = self.settings.media_addresses.iter();
+        let candidates: Vec<SocketAddr> = addresses.map(|&address| SocketAddr::new(address, port)).collect();
         let fragment = ServerFragment {
             fingerprint: self.settings.fingerprint,
             ice_ufrag: transport.local_ufrag.clone(),
             ice_pwd: transport.local_pwd.clone(),
-            candidates: addresses
-                .iter()
-                .map(|&address| SocketAddr::new(address, port))
-                .collect(),
+            tcp_candidates: if self.settings.media_tcp {
+                candidates.clone()
+            } else {
+                Vec::new()
+            },
+            candidates,
         };
         SessionDescription {
             sdp: Some(fragment.to_string()),

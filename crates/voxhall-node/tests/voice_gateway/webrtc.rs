@@ -178,6 +178,21 @@ fn every_media_address_is_a_candidate_and_ready_carries_the_first() {
 }
 
 #[test]
+fn where_tcp_is_served_its_candidates_come_last() {
+    let mut settings = settings();
+    settings.media_tcp = true;
+    let mut world = World::with(settings, &[PORT]);
+    let client = join(&mut world, ALICE, chrome());
+    let frames = world.received(client);
+    let sdp = frames.last().unwrap()["d"]["sdp"].as_str().unwrap();
+    let expected = format!(
+        "a=candidate:1 1 UDP 2130706431 198.51.100.20 {PORT} typ host\n\
+         a=candidate:2 1 TCP 1671430143 198.51.100.20 {PORT} typ host tcptype passive\n"
+    );
+    assert!(sdp.ends_with(&expected), "{sdp}");
+}
+
+#[test]
 fn either_place_and_a_full_sdp_will_do() {
     let full = format!(
         "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:0\r\n{}\r\n",

@@ -53,6 +53,7 @@ struct Socket {
 pub fn settings() -> Settings {
     Settings {
         media_addresses: vec![IpAddr::V4(Ipv4Addr::new(198, 51, 100, 20))],
+        media_tcp: false,
         fingerprint: Fingerprint([0x4a; 32]),
         modes: EncryptionMode::CURRENT.to_vec(),
         oldest_version: VoiceVersion::V1,

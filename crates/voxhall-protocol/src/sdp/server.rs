@@ -9,6 +9,9 @@ use crate::Secret;
 /// The priority of a host candidate that is preferred over all others (RFC 8445, section 5.1.2).
 const HOST_PRIORITY: u64 = 2_130_706_431;
 
+/// That of one that is only preferred over nothing (RFC 6544, section 4.2).
+const TCP_PRIORITY: u64 = 1_671_430_143;
+
 /// The server's fragment, `sdp` of Session Description (media transport, section 10.3).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerFragment {
@@ -20,6 +23,8 @@ pub struct ServerFragment {
     pub ice_pwd: Secret<String>,
     /// Where media go, preferred first; at least one.
     pub candidates: Vec<SocketAddr>,
+    /// Where media go over TCP if no UDP comes through; the server listens (RFC 6544).
+    pub tcp_candidates: Vec<SocketAddr>,
 }
 
 impl ServerFragment {
@@ -30,6 +35,7 @@ impl ServerFragment {
     /// [`SdpError`] for what is missing or malformed.
     pub fn parse(text: &str) -> Result<Self, SdpError> {
         let (mut print, mut ufrag, mut pwd, mut candidates) = (None, None, None, Vec::new());
+        let mut tcp_candidates = Vec::new();
         for line in lines(text) {
             let Some((name, value)) = line.strip_prefix("a=").and_then(|line| line.split_once(':')) else {
                 continue;
@@ -38,7 +44,11 @@ impl ServerFragment {
                 "fingerprint" if print.is_none() => print = fingerprint(value)?,
                 "ice-ufrag" if ufrag.is_none() => ufrag = Some(ice_ufrag(value)?),
                 "ice-pwd" if pwd.is_none() => pwd = Some(ice_password(value)?),
-                "candidate" => candidates.extend(candidate(value)?),
+                "candidate" => match candidate(value)? {
+                    Some(Candidate::Udp(address)) => candidates.push(address),
+                    Some(Candidate::Tcp(address)) => tcp_candidates.push(address),
+                    None => {}
+                },
                 _ => {}
             }
         }
@@ -50,25 +60,52 @@ impl ServerFragment {
             ice_ufrag: ufrag.ok_or(SdpError::Missing("a=ice-ufrag"))?,
             ice_pwd: Secret::new(pwd.ok_or(SdpError::Missing("a=ice-pwd"))?),
             candidates,
+            tcp_candidates,
         })
     }
 }
 
-/// `foundation component transport priority address port typ …` (RFC 8839, section 5.1); `None` if not over UDP.
-fn candidate(value: &str) -> Result<Option<SocketAddr>, SdpError> {
+/// A candidate that a client can use.
+enum Candidate {
+    Udp(SocketAddr),
+    /// The server listens there.
+    Tcp(SocketAddr),
+}
+
+/// `foundation component transport priority address port typ …` (RFC 8839, section 5.1); `None` if it is neither over
+/// UDP nor a place where the server listens.
+fn candidate(value: &str) -> Result<Option<Candidate>, SdpError> {
     let malformed = || SdpError::malformed("candidate", value);
-    let fields: Vec<&str> = value.split_ascii_whitespace().take(8).collect();
-    let [_, _, transport, priority, address, port, "typ", _] = fields[..] else {
+    let fields: Vec<&str> = value.split_ascii_whitespace().collect();
+    let [
+        _,
+        _,
+        transport,
+        priority,
+        address,
+        port,
+        "typ",
+        _,
+        extensions @ ..,
+    ] = &fields[..]
+    else {
         return Err(malformed());
     };
     // Real servers exceed the 32 bits of the RFC.
     priority.parse::<u64>().map_err(|_| malformed())?;
-    if !transport.eq_ignore_ascii_case("udp") {
+    let is_udp = transport.eq_ignore_ascii_case("udp");
+    let listens = transport.eq_ignore_ascii_case("tcp") && extensions.starts_with(&["tcptype", "passive"]);
+    if !is_udp && !listens {
         return Ok(None);
     }
     let address: IpAddr = address.parse().map_err(|_| malformed())?;
     let port: u16 = port.parse().map_err(|_| malformed())?;
-    Ok(Some(SocketAddr::new(address, port)))
+    let address = SocketAddr::new(address, port);
+    Ok(Some(if is_udp {
+        Candidate::Udp(address)
+    } else {
+        Candidate::Tcp(address)
+    }))
 }
 
 /// Writes the lines as the real server does, each ended by `\n`.
@@ -94,6 +131,15 @@ impl fmt::Display for ServerFragment {
                 formatter,
                 "a=candidate:{} 1 UDP {priority} {ip} {port} typ host",
                 index + 1
+            )?;
+        }
+        for (index, candidate) in self.tcp_candidates.iter().enumerate() {
+            let foundation = self.candidates.len() + index + 1;
+            let priority = TCP_PRIORITY.saturating_sub(index as u64);
+            let (ip, port) = (candidate.ip(), candidate.port());
+            writeln!(
+                formatter,
+                "a=candidate:{foundation} 1 TCP {priority} {ip} {port} typ host tcptype passive"
             )?;
         }
         Ok(())

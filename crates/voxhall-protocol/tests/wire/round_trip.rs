@@ -292,12 +292,17 @@ proptest! {
         pwd in "[A-Za-z0-9+/]{22,40}",
         print in any::<[u8; 32]>(),
         candidates in vec(any::<std::net::SocketAddrV4>(), 1..4),
+        tcp_candidates in vec(any::<std::net::SocketAddrV6>(), 0..3),
     ) {
         let server = ServerFragment {
             fingerprint: Fingerprint(print),
             ice_ufrag: ufrag.clone(),
             ice_pwd: Secret::new(pwd.clone()),
             candidates: candidates.into_iter().map(Into::into).collect(),
+            tcp_candidates: tcp_candidates
+                .into_iter()
+                .map(|address| std::net::SocketAddr::new((*address.ip()).into(), address.port()))
+                .collect(),
         };
         prop_assert_eq!(ServerFragment::parse(&server.to_string()), Ok(server));
         let client = ClientFragment { fingerprint: Some(Fingerprint(print)), ..ClientFragment::new(ufrag, pwd) };

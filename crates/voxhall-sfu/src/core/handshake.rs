@@ -120,7 +120,7 @@ impl Core {
         listener.refresh();
         self.events.push_back(Event::MediaConnected {
             member: member.id,
-            address,
+            address: self.streams.get(&address).copied().unwrap_or(address),
         });
         self.want_keyframes_for(now, index);
     }

@@ -32,7 +32,8 @@ impl Core {
             return;
         };
         let stranger = self.peers.get(&source) != Some(&index);
-        if stranger && !self.limiter.allow(now, source) {
+        let observed = self.streams.get(&source).copied().unwrap_or(source);
+        if stranger && !self.limiter.allow(now, observed) {
             self.stats.dropped_rate_limited += 1;
             return;
         }
@@ -53,7 +54,7 @@ impl Core {
             Ok(()) => {
                 let stats = &mut self.stats;
                 out.datagram(source, |buffer| {
-                    let length = write_success(request.transaction(), source, password, buffer).ok()?;
+                    let length = write_success(request.transaction(), observed, password, buffer).ok()?;
                     stats.sent += 1;
                     stats.sent_bytes += length as u64;
                     Some(length)
@@ -78,9 +79,26 @@ impl Core {
         }
         self.stats.checks += 1;
         if stranger {
-            self.limiter.refund(source);
+            self.limiter.refund(observed);
         }
         self.bind_checked(now, index, source, request.use_candidate);
+    }
+
+    /// A TCP connection stands, over which a member may speak. It is called `address` here, which is none that a datagram
+    /// can come from; `peer` is where it really comes from.
+    pub fn open_stream(&mut self, address: SocketAddr, peer: SocketAddr) {
+        self.streams.insert(address, peer);
+    }
+
+    /// A TCP connection is gone: nothing can be sent there any more.
+    pub fn close_stream(&mut self, address: SocketAddr) {
+        self.streams.remove(&address);
+        if let Some(index) = self.peers.remove(&address)
+            && let Some(member) = self.members.get_mut(index)
+        {
+            member.bindings.remove(address);
+            self.follow_bindings(index);
+        }
     }
 
     /// A check of the member's came from `source`. Media goes to the address that it chose last.
@@ -124,7 +142,7 @@ impl Core {
         if let (Some(address), true) = (listener.address, listener.protection.is_some()) {
             self.events.push_back(Event::AddressChanged {
                 member: member.id,
-                address,
+                address: self.streams.get(&address).copied().unwrap_or(address),
             });
         }
     }

@@ -7,6 +7,7 @@ use crate::MAX_DATAGRAM;
 use crate::core::{Core, Outbox};
 use crate::impairment::{Arrival, Direction, ImpairedLinks, Impairment};
 use crate::socket::{BatchSocket, SendBatch, SendReport};
+use crate::streams::{StreamEvent, Streams, is_stream};
 
 /// The shortest wait for a datagram that is delayed on purpose; a wait of nothing would be one without end.
 const SHORTEST_WAIT: Duration = Duration::from_millis(1);
@@ -15,6 +16,8 @@ const SHORTEST_WAIT: Duration = Duration::from_millis(1);
 pub(super) struct Outgoing<'a> {
     socket: &'a BatchSocket,
     batch: SendBatch,
+    /// Connections over TCP, if there may be any.
+    streams: Option<Streams>,
     report: SendReport,
     /// Only while a fault is set.
     impaired: Option<Box<Impaired>>,
@@ -27,10 +30,11 @@ struct Impaired {
 }
 
 impl<'a> Outgoing<'a> {
-    pub(super) fn new(socket: &'a BatchSocket) -> Self {
+    pub(super) fn new(socket: &'a BatchSocket, streams: Option<Streams>) -> Self {
         Self {
             socket,
             batch: SendBatch::new(),
+            streams,
             report: SendReport::default(),
             impaired: None,
         }
@@ -40,6 +44,14 @@ impl<'a> Outgoing<'a> {
         if !self.batch.is_empty() {
             self.report += self.socket.send(&mut self.batch);
         }
+        if let Some(streams) = &mut self.streams {
+            streams.flush();
+        }
+    }
+
+    /// The next thing that a TCP connection brought.
+    pub(super) fn next_stream_event(&self) -> Option<StreamEvent> {
+        self.streams.as_ref()?.next()
     }
 
     pub(super) fn report(&self) -> SendReport {
@@ -119,12 +131,26 @@ impl<'a> Outgoing<'a> {
         }
     }
 
+    fn push_to_stream(&mut self, to: SocketAddr, write: impl FnOnce(&mut [u8]) -> Option<usize>) {
+        let mut room = [0; MAX_DATAGRAM];
+        let datagram = write(&mut room).and_then(|length| room.get(..length));
+        if let (Some(datagram), Some(streams)) = (datagram, &mut self.streams) {
+            streams.send(to, datagram);
+            self.report.sent += 1;
+            self.report.sent_bytes += datagram.len() as u64;
+        }
+    }
+
     fn next_arrival(&mut self) -> Option<(Instant, Arrival)> {
         let impaired = self.impaired.as_mut()?;
         Some((impaired.now, impaired.links.deliver(impaired.now)?))
     }
 
+    #[inline]
     fn push(&mut self, to: SocketAddr, write: impl FnOnce(&mut [u8]) -> Option<usize>) {
+        if self.streams.is_some() && is_stream(to) {
+            return self.push_to_stream(to, write);
+        }
         if self.batch.is_full() {
             self.flush();
         }

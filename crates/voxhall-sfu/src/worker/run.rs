@@ -1,6 +1,7 @@
 //! The thread's life: bind, start, loop, report the end.
 
 use std::any::Any;
+use std::cell::Cell;
 use std::io;
 use std::net::SocketAddr;
 use std::panic::{self, AssertUnwindSafe};
@@ -17,6 +18,7 @@ use super::{Instruction, Shared, WorkerHandle};
 use crate::core::{Core, Outbox as _};
 use crate::socket::{BatchSocket, ReceiveBatch, SendReport};
 use crate::stats::SharedStats;
+use crate::streams::{StreamEvent, Streams};
 use crate::thread_clock::ThreadClock;
 use crate::{CoreConfig, Error, Event, WorkerConfig, WorkerFailure};
 
@@ -27,25 +29,23 @@ const RECEIVE_BATCH: usize = 64;
 /// this order, and while media flows, packets come more often than that.
 const PATIENCE: Duration = Duration::from_millis(50);
 
+/// How often the system is asked for a port that is free for UDP and TCP alike.
+const FREE_PORT_TRIES: u32 = 16;
+
 /// See [`Worker::spawn`](super::Worker::spawn).
 pub(super) fn spawn(
     config: WorkerConfig,
     events: impl Fn(Event) + Send + 'static,
 ) -> Result<WorkerHandle, Error> {
-    let bind = |source| Error::Bind {
-        address: config.bind,
-        source,
-    };
-    let socket = BatchSocket::bind(config.bind, config.socket_buffer).map_err(bind)?;
-    socket.set_receive_timeout(Some(PATIENCE)).map_err(bind)?;
+    let (socket, waker, streams) = bind(&config)?;
     let local_addr = socket.local_addr();
-    let waker = Arc::new(Waker::new(local_addr).map_err(bind)?);
     let stats = Arc::new(SharedStats::default());
     let (instructions, queue) = unbounded();
     let name = config.thread_name.clone();
     let (clock, started) = ThreadClock::pair();
     let life = Life {
         socket,
+        streams: Cell::new(streams),
         queue,
         waker: Arc::clone(&waker),
         stats: Arc::clone(&stats),
@@ -71,9 +71,53 @@ pub(super) fn spawn(
     })
 }
 
+/// Opens the ports: a UDP socket with its waker and, if TCP is served, a listener on the same number.
+fn bind(config: &WorkerConfig) -> Result<(BatchSocket, Arc<Waker>, Option<Streams>), Error> {
+    let failed = |source| Error::Bind {
+        address: config.bind,
+        source,
+    };
+    let mut tries = if config.bind.port() == 0 {
+        FREE_PORT_TRIES
+    } else {
+        1
+    };
+    loop {
+        let socket = BatchSocket::bind(config.bind, config.socket_buffer).map_err(failed)?;
+        socket.set_receive_timeout(Some(PATIENCE)).map_err(failed)?;
+        let waker = Arc::new(Waker::new(socket.local_addr()).map_err(failed)?);
+        tries -= 1;
+        match streams(config, socket.local_addr(), &waker) {
+            Ok(streams) => return Ok((socket, waker, streams)),
+            Err(error) if tries == 0 => return Err(error),
+            // The system knows a free UDP port, but not that it is free for TCP as well.
+            Err(_) => {}
+        }
+    }
+}
+
+/// The listener for WebRTC clients over TCP, if there is to be one.
+fn streams(
+    config: &WorkerConfig,
+    local_addr: SocketAddr,
+    waker: &Arc<Waker>,
+) -> Result<Option<Streams>, Error> {
+    if !config.tcp {
+        return Ok(None);
+    }
+    let waker = Arc::clone(waker);
+    let streams = Streams::listen(local_addr, &config.thread_name, move || waker.wake());
+    streams.map(Some).map_err(|source| Error::BindTcp {
+        address: local_addr,
+        source,
+    })
+}
+
 /// What the thread owns.
 struct Life {
     socket: BatchSocket,
+    /// Until the thread has taken it.
+    streams: Cell<Option<Streams>>,
     queue: Receiver<Instruction>,
     waker: Arc<Waker>,
     stats: Arc<SharedStats>,
@@ -106,7 +150,7 @@ impl Life {
 
     fn work(&self, core: &mut Core, events: &impl Fn(Event)) -> io::Result<()> {
         let mut incoming = ReceiveBatch::new(RECEIVE_BATCH);
-        let mut outgoing = Outgoing::new(&self.socket);
+        let mut outgoing = Outgoing::new(&self.socket, self.streams.take());
         let (mut wakeups, mut patience) = (0, PATIENCE);
         loop {
             let received = self.socket.receive(&mut incoming)?;
@@ -128,6 +172,9 @@ impl Life {
                     continue;
                 }
                 core.handle_datagram(now, source, datagram, &mut outgoing);
+            }
+            while let Some(event) = outgoing.next_stream_event() {
+                take_stream_event(core, now, event, &mut outgoing);
             }
             if core.poll_timeout().is_some_and(|due| due <= now) {
                 core.handle_timeout(now, &mut outgoing);
@@ -175,6 +222,19 @@ impl Life {
         stats.send_failed = report.failed;
         stats.wakeups = wakeups;
         self.stats.publish(&stats);
+    }
+}
+
+/// Tells the core what a TCP connection brought.
+fn take_stream_event(core: &mut Core, now: Instant, event: StreamEvent, outgoing: &mut Outgoing<'_>) {
+    match event {
+        StreamEvent::Opened { address, peer } => core.open_stream(address, peer),
+        StreamEvent::Datagram { address, mut bytes } => {
+            if !(outgoing.is_impaired() && outgoing.holds(core, address, &bytes)) {
+                core.handle_datagram(now, address, &mut bytes, outgoing);
+            }
+        }
+        StreamEvent::Closed { address } => core.close_stream(address),
     }
 }
 
