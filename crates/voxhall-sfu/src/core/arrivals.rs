@@ -49,10 +49,11 @@ impl Arrivals {
 
     /// Puts what came since the last report into `statuses`: for each number from the first on that was not reported,
     /// how long after the packet before it the packet came, in units of [`TICK`], or `None` if it did not come.
-    /// `origin` is what the reference time counts from.
+    /// `origin` is what the reference time counts from, `media` one of the publisher's streams.
     pub(super) fn report(
         &mut self,
         origin: Instant,
+        media: Ssrc,
         statuses: &mut Vec<Option<i16>>,
     ) -> Option<FeedbackHeader> {
         statuses.clear();
@@ -85,7 +86,7 @@ impl Arrivals {
         self.reports = self.reports.wrapping_add(1);
         Some(FeedbackHeader {
             sender: SERVER_SENDER,
-            media: Ssrc::NONE,
+            media,
             base_sequence: base.sequence(),
             // 24 bits, which wrap.
             reference_time: (reference & 0x00ff_ffff) as i32,
@@ -116,20 +117,20 @@ mod tests {
         let mut arrivals = Arrivals::default();
         arrivals.reserve();
         let mut statuses = Vec::new();
-        assert_eq!(arrivals.report(origin, &mut statuses), None);
+        assert_eq!(arrivals.report(origin, Ssrc(9), &mut statuses), None);
         note(
             &mut arrivals,
             origin,
             &[(65_534, 70), (65_535, 71), (2, 80), (1, 82), (1, 83)],
         );
-        let header = arrivals.report(origin, &mut statuses).unwrap();
+        let header = arrivals.report(origin, Ssrc(9), &mut statuses).unwrap();
         assert_eq!(
             (header.base_sequence, header.reference_time),
             (SequenceNumber(65_534), 1)
         );
         assert_eq!(statuses, [Some(24), Some(4), None, Some(44), Some(-8)]);
         note(&mut arrivals, origin, &[(1, 99), (4, 100)]);
-        let header = arrivals.report(origin, &mut statuses).unwrap();
+        let header = arrivals.report(origin, Ssrc(9), &mut statuses).unwrap();
         assert_eq!(
             (header.base_sequence, header.feedback_count),
             (SequenceNumber(3), 1)
@@ -144,9 +145,9 @@ mod tests {
         arrivals.reserve();
         let mut statuses = Vec::new();
         note(&mut arrivals, origin, &[(1, 0)]);
-        arrivals.report(origin, &mut statuses).unwrap();
+        arrivals.report(origin, Ssrc(9), &mut statuses).unwrap();
         note(&mut arrivals, origin, &[(9_000, 5), (20_000, 6)]);
-        let header = arrivals.report(origin, &mut statuses).unwrap();
+        let header = arrivals.report(origin, Ssrc(9), &mut statuses).unwrap();
         assert_eq!((header.base_sequence.0, statuses.len()), (9_000, 1));
     }
 

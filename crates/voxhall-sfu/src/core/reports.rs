@@ -205,7 +205,8 @@ impl Core {
         let origin = self.origin;
         for index in arriving.drain(..) {
             self.send_rtcp(index, out, |writer, member| {
-                let header = member.arrivals.report(origin, &mut statuses);
+                let media = member.any_stream();
+                let header = member.arrivals.report(origin, media, &mut statuses);
                 header.is_some_and(|header| writer.transport_feedback(&header, &statuses).is_ok())
             });
         }

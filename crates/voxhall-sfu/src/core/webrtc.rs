@@ -80,6 +80,17 @@ impl Member {
         }
     }
 
+    /// What the member itself calls some stream that it sends. Reports about its whole transport name one, because
+    /// browsers pass over those that name none of theirs.
+    pub(super) fn any_stream(&self) -> Ssrc {
+        let mut layers = (0..).zip(&self.layers);
+        let published = layers.find(|(_, layer)| layer.published.is_some());
+        published
+            .and_then(|(layer, _)| self.own_name(StreamRole::Video(layer)))
+            .or_else(|| self.own_name(StreamRole::Audio))
+            .unwrap_or(Ssrc::NONE)
+    }
+
     /// What others call one of the member's streams.
     pub(super) fn ssrc(&self, role: StreamRole) -> Option<Ssrc> {
         let layer = |layer: u8| self.layers.get(usize::from(layer));

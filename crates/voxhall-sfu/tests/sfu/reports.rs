@@ -177,6 +177,11 @@ fn a_publisher_that_numbers_its_packets_is_told_when_they_came() {
     let feedback = feedback.expect("a report of arrivals");
     assert_eq!(feedback.header.base_sequence, SequenceNumber(500));
     assert_eq!(feedback.status_count, 5);
+    let media = world.clients[publisher].layers[0];
+    assert_eq!(
+        feedback.header.media, media,
+        "browsers pass over one of no stream of theirs"
+    );
     let arrivals: Vec<(u16, i16)> = feedback
         .arrivals()
         .map(|arrival| (arrival.sequence.0, arrival.delta))
