@@ -44,6 +44,7 @@ mod reception;
 mod reports;
 mod rewrite;
 mod room;
+mod sending_limit;
 mod sources;
 mod srtp;
 mod ssrc_table;

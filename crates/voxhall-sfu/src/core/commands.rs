@@ -14,6 +14,7 @@ use super::layer::{self, Layer, MAX_LAYERS, Viewer};
 use super::member::{Member, Source};
 use super::protection::Protection;
 use super::room::{Listener, Room};
+use super::sending_limit::SendingLimit;
 use super::ssrc_table::{Owner, StreamRole};
 use super::{Core, timers};
 use crate::{Command, MemberId, MemberSsrcs, PayloadTypes, PublishedVideo, RoomId, Transport, UdpTransport};
@@ -114,6 +115,7 @@ impl Core {
                 .collect(),
             viewers: Vec::new(),
             arrivals: Arrivals::default(),
+            sending: SendingLimit::default(),
             report_due: false,
             spoke_at: None,
         });

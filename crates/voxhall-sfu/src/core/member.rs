@@ -12,6 +12,7 @@ use super::arrivals::Arrivals;
 use super::binding::{Bindings, Proof};
 use super::layer::{Layer, Viewer};
 use super::reception::Reception;
+use super::sending_limit::SendingLimit;
 use super::ssrc_table::StreamRole;
 use super::webrtc::WebRtc;
 use crate::MemberId;
@@ -33,6 +34,8 @@ pub(super) struct Member {
     pub(super) viewers: Vec<Viewer>,
     /// Its packets by their number on the transport, if it numbers them.
     pub(super) arrivals: Arrivals,
+    /// How much it may send, if it does not number them.
+    pub(super) sending: SendingLimit,
     /// It sent since the last receiver report and is in the list of those that get one.
     pub(super) report_due: bool,
     /// When the node was last told that the member speaks.

@@ -65,7 +65,9 @@ impl Core {
         let Some(member) = self.members.get_mut(index) else {
             return;
         };
-        let Some(number) = member.transport_sequence(packet) else {
+        let number = member.transport_sequence(packet);
+        member.sending.count(packet.as_bytes().len(), number.is_some());
+        let Some(number) = number else {
             return;
         };
         if member.arrivals.note(number, now) {
@@ -192,7 +194,10 @@ impl Core {
                         filled += 1;
                     }
                 }
-                filled > 0 && writer.receiver_report(SERVER_SENDER, &blocks[..filled]).is_ok()
+                let blocks = &blocks[..filled];
+                filled > 0
+                    && writer.receiver_report(SERVER_SENDER, blocks).is_ok()
+                    && limit_sending(now, member, blocks, writer)
             });
         }
         self.timers.reporting = reporting;
@@ -273,6 +278,31 @@ impl Core {
             listener.send(PacketKind::Rtcp, header, body, out, &mut self.stats);
         }
     }
+}
+
+/// Tells a publisher of video how much it may send, if it cannot tell by itself.
+fn limit_sending(
+    now: Instant,
+    member: &mut Member,
+    blocks: &[ReportBlock],
+    writer: &mut RtcpWriter<'_>,
+) -> bool {
+    let lost = blocks.iter().map(|block| block.fraction_lost).max();
+    let Some(limit) = member.sending.report(now, lost.unwrap_or(0)) else {
+        return true;
+    };
+    let mut media = [Ssrc::NONE; MAX_LAYERS];
+    let mut count = 0;
+    for (layer, state) in (0..).zip(&member.layers) {
+        if let (Some(_), Some(name)) = (state.published, member.own_name(StreamRole::Video(layer))) {
+            media[count] = name;
+            count += 1;
+        }
+    }
+    count == 0
+        || writer
+            .receiver_estimated_bitrate(SERVER_SENDER, limit, &media[..count])
+            .is_ok()
 }
 
 /// The report on one stream, which its sender calls `name`, if anything came since the last.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::common::{DELTA, H264, KEYFRAME, World};
 use voxhall_protocol::voice::Ssrc;
 use voxhall_sfu::MediaPermissions;
+use voxhall_sim::Conditions;
 use voxhall_transport::rtcp::{self, NtpTimestamp, ReportBlock, RtcpPacket, SERVER_SENDER, SenderInfo};
 use voxhall_transport::rtp::RtpHeader;
 use voxhall_transport::{PayloadType, SequenceNumber};
@@ -190,5 +191,49 @@ fn a_publisher_that_numbers_its_packets_is_told_when_they_came() {
         arrivals,
         [(500, 0), (501, 40), (503, 40), (504, 40)],
         "10 ms in steps of 250 us"
+    );
+}
+
+#[test]
+fn a_publisher_that_numbers_nothing_is_told_how_much_it_may_send() {
+    let mut world = World::new();
+    let publisher = world.join();
+    world.publish(publisher, &[100]);
+    let film = |world: &mut World, seconds: u16, first: u16| {
+        for packet in 0..seconds * 100 {
+            world.film(publisher, 0, first + packet, true, &[0x41; 1000]);
+            world.run(Duration::from_millis(10));
+        }
+    };
+    film(&mut world, 3, 0);
+    let limits = |world: &World| -> Vec<(u64, Vec<Ssrc>)> {
+        let reports = world.clients[publisher].rtcp();
+        reports
+            .iter()
+            .flat_map(|bytes| rtcp::packets(bytes))
+            .filter_map(|packet| match packet {
+                Ok(RtcpPacket::ReceiverEstimatedBitrate(limit)) => {
+                    Some((limit.bitrate, limit.media().collect()))
+                }
+                _ => None,
+            })
+            .collect()
+    };
+    let told = limits(&world);
+    let media = world.clients[publisher].layers[0];
+    assert!(
+        !told.is_empty()
+            && told
+                .iter()
+                .all(|(rate, named)| *rate >= 800_000 && *named == [media])
+    );
+    world.network.set_conditions(Conditions {
+        loss: 0.3,
+        ..Conditions::PERFECT
+    });
+    film(&mut world, 5, 300);
+    assert!(
+        limits(&world).last().unwrap().0 < told[0].0,
+        "a third of it does not arrive"
     );
 }
