@@ -213,3 +213,21 @@ fn rubbish_in_the_middle_of_a_handshake_ends_at_most_that_one() {
         );
     }
 }
+
+#[test]
+fn faults_find_a_browser_by_its_name_and_by_its_address() {
+    let mut world = World::for_browsers();
+    let browser = world.browse();
+    let (id, address) = (world.browsers[browser].id, world.browsers[browser].address);
+    assert_eq!(world.core.addresses(id), Some(&[address][..]));
+    for datagram in [&[22_u8; 40][..], &[0x80; 40], &[0x80, 200, 0, 1, 0, 0, 0, 0, 1]] {
+        assert_eq!(world.core.claimant(address, datagram), Some(id));
+    }
+    let check = check("srv0", &world.browsers[browser].ufrag(), "whatever");
+    assert_eq!(
+        world.core.claimant(stranger(1), &check),
+        Some(id),
+        "before it is anywhere"
+    );
+    assert_eq!(world.core.claimant(stranger(1), &[22; 40]), None);
+}
