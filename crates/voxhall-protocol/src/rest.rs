@@ -6,6 +6,7 @@ mod guilds;
 mod invites;
 mod members;
 mod messages;
+mod streams;
 
 pub use commands::{
     ApplicationCommandIndex, CallbackInteraction, CallbackResource, CreateInteraction, InteractionCallback,
@@ -23,6 +24,7 @@ pub use invites::{
     InviteMetadata,
 };
 pub use members::{PatchMember, RoleDraft, RolePosition};
+pub use streams::{PatchStream, PutStreamPreview, StreamPreview};
 
 use crate::ids::{ApplicationId, ChannelId, UserId};
 use crate::model::{Timestamp, User};

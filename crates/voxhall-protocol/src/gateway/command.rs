@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Capabilities, Intents, StreamKey};
+use super::{Capabilities, Intents, StreamKey, StreamName};
 use crate::ids::{ChannelId, GuildId, UserId};
 use crate::naming::open_texts;
 use crate::voice::ClientFlags;
@@ -346,21 +346,49 @@ pub struct StreamCreate {
     pub extra: Extra,
 }
 
+impl StreamCreate {
+    /// Begins a stream in the room of a guild, or with `None` in a private call.
+    #[must_use]
+    pub fn new(guild_id: Option<GuildId>, channel_id: ChannelId) -> Self {
+        Self {
+            scope: match guild_id {
+                Some(_) => StreamScope::Guild,
+                None => StreamScope::Call,
+            },
+            guild_id: guild_id.into(),
+            channel_id,
+            preferred_region: Nullable::Absent,
+            extra: Extra::new(),
+        }
+    }
+}
+
 /// Ops 19–21: a stream, by its key.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StreamRef {
     /// Which.
-    pub stream_key: StreamKey,
+    pub stream_key: StreamName,
     /// Fields unknown here.
     #[serde(flatten)]
     pub extra: Extra,
+}
+
+impl StreamRef {
+    /// Names a stream.
+    #[must_use]
+    pub fn new(key: StreamKey) -> Self {
+        Self {
+            stream_key: key.into(),
+            extra: Extra::new(),
+        }
+    }
 }
 
 /// Op 22: pauses a stream.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StreamSetPaused {
     /// Which.
-    pub stream_key: StreamKey,
+    pub stream_key: StreamName,
     /// Whether paused.
     pub paused: bool,
     /// Fields unknown here.

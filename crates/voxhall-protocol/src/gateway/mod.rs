@@ -44,5 +44,5 @@ pub use payload::{
 };
 pub use presence::{ClientStatus, Presence, Status};
 pub use server::{Hello, ServerMessage};
-pub use stream_key::{ParseStreamKeyError, StreamKey};
+pub use stream_key::{ParseStreamKeyError, StreamKey, StreamName};
 pub use token::TokenKind;

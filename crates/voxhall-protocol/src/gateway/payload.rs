@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{GatewayOpcode, StreamKey};
+use super::{GatewayOpcode, StreamKey, StreamName};
 use crate::ids::{ChannelId, GuildId, MessageId, ServerId, UserId};
 use crate::model::{Channel, Member, User, VoiceState};
 use crate::naming::open_texts;
@@ -282,11 +282,14 @@ open_texts! {
 /// STREAM_DELETE: a stream is gone, or was refused.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StreamDelete {
-    /// Which; text, for a refused key need not be one.
-    pub stream_key: String,
+    /// Which; a refused one need not have a key.
+    pub stream_key: StreamName,
     /// Why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<StreamDeleteReason>,
+    /// True: there is no voice server for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unavailable: Option<bool>,
     /// Fields unknown here.
     #[serde(flatten)]
     pub extra: Extra,

@@ -34,6 +34,28 @@ pub enum StreamKey {
 pub struct ParseStreamKeyError;
 
 impl StreamKey {
+    /// The key of somebody's stream in a guild's channel, or without a guild in a private call.
+    #[must_use]
+    pub const fn new(guild: Option<GuildId>, channel: ChannelId, owner: UserId) -> Self {
+        match guild {
+            Some(guild) => Self::Guild {
+                guild,
+                channel,
+                owner,
+            },
+            None => Self::Call { channel, owner },
+        }
+    }
+
+    /// The guild, if it is in one.
+    #[must_use]
+    pub const fn guild(self) -> Option<GuildId> {
+        match self {
+            Self::Guild { guild, .. } => Some(guild),
+            Self::Call { .. } => None,
+        }
+    }
+
     /// The channel it is in.
     #[must_use]
     pub const fn channel(self) -> ChannelId {
@@ -104,5 +126,53 @@ impl<'de> Deserialize<'de> for StreamKey {
         std::borrow::Cow::<'de, str>::deserialize(deserializer)?
             .parse()
             .map_err(serde::de::Error::custom)
+    }
+}
+
+/// A stream as a client names it. A text that is no key is kept: the answer to it names it again.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum StreamName {
+    /// A key.
+    Key(StreamKey),
+    /// Something else.
+    Other(String),
+}
+
+impl StreamName {
+    /// The key, if it is one.
+    #[must_use]
+    pub const fn key(&self) -> Option<StreamKey> {
+        match self {
+            Self::Key(key) => Some(*key),
+            Self::Other(_) => None,
+        }
+    }
+}
+
+impl From<StreamKey> for StreamName {
+    fn from(key: StreamKey) -> Self {
+        Self::Key(key)
+    }
+}
+
+impl fmt::Display for StreamName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Key(key) => key.fmt(formatter),
+            Self::Other(text) => formatter.write_str(text),
+        }
+    }
+}
+
+impl Serialize for StreamName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for StreamName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Ok(text.parse().map_or(Self::Other(text), Self::Key))
     }
 }

@@ -1,7 +1,9 @@
 //! What real clients and old servers write differently from the letter of the protocol, and what must be taken.
 
 use serde_json::{Value, json};
-use voxhall_protocol::gateway::{ClientMessage, Identify, Intents, OneOrMany, StreamKey, TokenKind};
+use voxhall_protocol::gateway::{
+    ClientMessage, Identify, Intents, OneOrMany, StreamKey, StreamName, TokenKind,
+};
 use voxhall_protocol::ids::{ChannelId, GuildId, UserId};
 use voxhall_protocol::model::{Channel, Member, Permissions, User, VoiceState};
 use voxhall_protocol::rest::{ApiError, ApiErrorCode, CreateDm, PatchMember, RingRequest, StopRinging};
@@ -311,6 +313,25 @@ fn stream_keys() {
     for bad in ["guild:1:2", "call:1:2:3", "call:1:x", "dm:1:2", "", "call::"] {
         assert!(bad.parse::<StreamKey>().is_err(), "{bad}");
     }
+}
+
+#[test]
+fn a_stream_without_a_key_is_read_so_that_it_can_be_answered() {
+    let watch = |key: &str| {
+        let text = json!({"op": 20, "d": {"stream_key": key}}).to_string();
+        match ClientMessage::decode(text.as_bytes()) {
+            Ok(ClientMessage::StreamWatch(watch)) => watch.stream_key,
+            other => panic!("{other:?}"),
+        }
+    };
+    let key = StreamKey::new(Some(GuildId(1)), ChannelId(2), UserId(3));
+    assert_eq!(watch("guild:1:2:3"), StreamName::Key(key));
+    assert_eq!(watch("guild:1").to_string(), "guild:1");
+    assert_eq!(
+        (key.guild(), key.channel(), key.owner()),
+        (Some(GuildId(1)), ChannelId(2), UserId(3))
+    );
+    assert!(ClientMessage::decode(br#"{"op":20,"d":{"stream_key":5}}"#).is_err());
 }
 
 #[test]
