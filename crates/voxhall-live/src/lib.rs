@@ -5,6 +5,7 @@
 //! | `node.<node>` | [`NodeRecord`] | the node, with a time to live | control |
 //! | `call.<channel>` | [`CallRecord`] | control | control, nodes |
 //! | `voice.<user>.<guild or 0>` | [`VoiceRecord`] | control | control |
+//! | `stream.<channel>.<owner>` | [`StreamRecord`] | control | control |
 //! | `ticket.<node>.<channel>.<user>` | [`TicketRecord`] | control | control, the node |
 //! | `presence.<user>.<session>` | [`PresenceRecord`] | control | control |
 //! | `link.<node>.<channel>.<user>` | [`LinkRecord`] | the node | control |
@@ -12,15 +13,21 @@
 //!
 //! A bot has one voice state per guild, so its key names the guild; a user account has one in all, so its key ends
 //! in `0`. The order of writes is the order of events: a join writes `call`, then `voice`, then `ticket`.
+//!
+//! A stream (Go Live) is a room of its own beside the call in which it is shown, with a channel id that was made for
+//! it. Tickets and links of a stream stand under that id, so a session's voice connection and its stream connections
+//! are told apart.
 
 mod fault;
+mod stream;
 
 pub use fault::{Bottleneck, FaultKey, FaultKind, FaultRecord, Impairment};
+pub use stream::{StreamEnd, StreamRecord, Viewer};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use voxhall_protocol::Token;
-use voxhall_protocol::gateway::Status;
+use voxhall_protocol::gateway::{Status, StreamKey};
 use voxhall_protocol::ids::{ChannelId, GuildId, MessageId, UserId};
 
 /// Names one media node; unique in a deployment, safe in a key (letters, digits, `-`).
@@ -123,10 +130,13 @@ pub struct TicketRecord {
     pub token: Token,
     /// What Identify must name: guild id, private channel id or a stream's id.
     pub server_id: u64,
-    /// The room.
+    /// The room; of a stream the room of its own.
     pub channel_id: ChannelId,
-    /// `None` in private calls.
+    /// `None` in private calls and for streams.
     pub guild_id: Option<GuildId>,
+    /// Which stream it is for; `None` for the call itself.
+    #[serde(default)]
+    pub stream: Option<StreamKey>,
     /// Where to dial: `host[:port]`.
     pub endpoint: String,
     /// What the member may do.
@@ -135,6 +145,14 @@ pub struct TicketRecord {
     pub flags: u64,
     /// Set in the last write before the ticket is deleted: why the connection ends.
     pub ended: Option<TicketEnd>,
+}
+
+impl TicketRecord {
+    /// Whether its owner may publish at all: of those on a stream only whose it is.
+    #[must_use]
+    pub fn may_publish(&self) -> bool {
+        self.stream.is_none_or(|stream| stream.owner() == self.user_id)
+    }
 }
 
 /// What a member may do with media.
@@ -274,6 +292,12 @@ pub mod key {
             Some(guild) => format!("voice.{user}.{guild}"),
             None => format!("voice.{user}.0"),
         }
+    }
+
+    /// Key of a stream, by the room in which it is shown.
+    #[must_use]
+    pub fn stream(channel: ChannelId, owner: UserId) -> String {
+        format!("stream.{channel}.{owner}")
     }
 
     /// Key of a ticket.

@@ -171,6 +171,7 @@ impl Facts<'_> {
             server_id: record.guild_id.map_or(channel_id.0, |guild| guild.0),
             channel_id,
             guild_id: record.guild_id,
+            stream: None,
             endpoint: call.endpoint.clone(),
             permissions: self.media_permissions(record),
             flags: record.flags,

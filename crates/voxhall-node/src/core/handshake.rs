@@ -24,6 +24,9 @@ use super::{ConnectionId, NodeCore, TicketKey, WorkerIndex, codecs, tickets, vid
 /// Milliseconds between key frames; native encoders do not start without one.
 const KEYFRAME_INTERVAL_MS: u32 = 2000;
 
+/// The experiment of Ready that lets native clients stream: they send a key frame now and again.
+const FIXED_KEYFRAME_INTERVAL: &str = "fixed_keyframe_interval";
+
 /// Bytes of `secret_key`.
 const KEY_BYTES: usize = 32;
 
@@ -118,7 +121,10 @@ impl NodeCore {
             sends_video,
         };
         let session = self.new_session(connection, version, ticket, seat);
-        let ready = self.ready(version, worker, &session, layers);
+        let mut ready = self.ready(version, worker, &session, layers);
+        if ticket.stream.is_some() {
+            ready.experiments = Some(vec![FIXED_KEYFRAME_INTERVAL.to_owned()]);
+        }
         self.admit_member(key, worker, session);
         self.impair_again(key);
         self.outbox.message(connection, version, &ready.into());
@@ -245,6 +251,7 @@ impl NodeCore {
             token: ticket.token.clone(),
             flags: client_flags(ticket),
             permissions: ticket.permissions,
+            may_publish: ticket.may_publish(),
             ssrcs: seat.ssrcs,
             rids: seat.rids,
             sources: ClientSources::default(),

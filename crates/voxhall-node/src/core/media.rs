@@ -12,6 +12,9 @@ impl NodeCore {
     /// Op 5. One that names a foreign SSRC is ignored; one that names none, or 0, speaks of the session's own. A WebRTC
     /// client says by it what its own is.
     pub(super) fn speaking(&mut self, connection: ConnectionId, key: TicketKey, said: &Speaking) {
+        if !self.may_publish(key) {
+            return;
+        }
         let is_webrtc = self
             .session_mut(key)
             .is_some_and(|session| session.webrtc().is_some());
@@ -28,6 +31,11 @@ impl NodeCore {
                 session.speaking = Some(said.speaking)
             });
         }
+    }
+
+    /// Whether what a session says of media of its own is heard.
+    fn may_publish(&mut self, key: TicketKey) -> bool {
+        self.session_mut(key).is_some_and(|session| session.may_publish)
     }
 
     /// The worker hears a member. Who decides what idleness means learns of it through the link.
@@ -49,6 +57,9 @@ impl NodeCore {
 
     /// Op 12. Foreign SSRCs in it are ignored, but a WebRTC client says by it what its own are.
     pub(super) fn video(&mut self, connection: ConnectionId, key: TicketKey, said: &Video) {
+        if !self.may_publish(key) {
+            return;
+        }
         let is_webrtc = self
             .session_mut(key)
             .is_some_and(|session| session.webrtc().is_some());

@@ -27,6 +27,8 @@ pub(super) struct Session {
     pub(super) token: Token,
     pub(super) flags: ClientFlags,
     pub(super) permissions: MediaPermissions,
+    /// Whether its ops 5 and 12 count: those of who only watches a stream do not.
+    pub(super) may_publish: bool,
     pub(super) ssrcs: MemberSsrcs,
     /// The names of its video layers, in the order of their SSRCs.
     pub(super) rids: Vec<Option<String>>,

@@ -92,6 +92,7 @@ fn ticket(user: UserId) -> TicketRecord {
         server_id: GUILD,
         channel_id: CHANNEL,
         guild_id: None,
+        stream: None,
         endpoint: "127.0.0.1".into(),
         permissions: MediaPermissions {
             speak: true,

@@ -8,6 +8,7 @@ mod handshake;
 mod hostile;
 mod invariants;
 mod resume;
+mod streams;
 mod tickets;
 mod transcript;
 mod wants;

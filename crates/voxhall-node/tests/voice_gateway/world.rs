@@ -299,6 +299,7 @@ pub fn ticket(user: UserId, channel: ChannelId) -> TicketRecord {
         server_id: GUILD,
         channel_id: channel,
         guild_id: Some(GuildId(GUILD)),
+        stream: None,
         endpoint: "voice.test".into(),
         permissions: MediaPermissions {
             speak: true,

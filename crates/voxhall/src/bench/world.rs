@@ -53,6 +53,7 @@ impl Member {
             server_id: self.server().0,
             channel_id: self.channel(),
             guild_id: Some(GuildId(self.server().0)),
+            stream: None,
             endpoint: endpoint.to_owned(),
             permissions: MediaPermissions {
                 speak: true,
