@@ -13,6 +13,9 @@ pub(crate) mod reaction;
 pub(crate) mod rules;
 mod seats;
 pub(crate) mod stages;
+pub(crate) mod stream_events;
+mod stream_seats;
+pub(crate) mod streams;
 pub(crate) mod timers;
 mod upheaval;
 pub(crate) mod view;
@@ -25,7 +28,7 @@ use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 use tokio::sync::{Notify, watch};
 use voxhall_live::{NodeId, PresenceRecord, Record as _, key};
 use voxhall_protocol::Token;
-use voxhall_protocol::ids::{ChannelId, MessageId, UserId};
+use voxhall_protocol::ids::{ChannelId, MessageId, ServerId, UserId};
 use voxhall_switchboard::{Change, Expect, Revision, Switchboard};
 
 use crate::clock;
@@ -36,7 +39,7 @@ use plan::{Plan, Seen, Step};
 use reaction::Dispatch;
 use rules::{Facts, Fresh};
 use timers::{Timer, Timers};
-use view::{LiveView, Transition, VoiceKey};
+use view::{LiveView, StreamId, Transition, VoiceKey};
 
 /// How often a decision is taken again after others were faster.
 const ATTEMPTS: usize = 5;
@@ -78,8 +81,17 @@ pub(crate) enum Chore {
         /// The node that was lost.
         lost: Option<NodeId>,
     },
+    /// The same of a stream.
+    RepairStream {
+        /// Which.
+        stream: StreamId,
+        /// The node that was lost.
+        lost: Option<NodeId>,
+    },
     /// The last one has left a room of a guild.
     Emptied(ChannelId),
+    /// The stream with this room of its own is over.
+    StreamOver(ChannelId),
 }
 
 impl Calls {
@@ -190,6 +202,33 @@ impl Calls {
         self.try_act(&decide, &mut last).await
     }
 
+    /// The same for a decision that says why it is refused.
+    ///
+    /// # Errors
+    /// As [`Self::act`].
+    pub(crate) async fn act_or_refuse<R: Send>(
+        &self,
+        decide: impl Fn(Facts<'_>) -> Result<Plan, R> + Send + Sync,
+    ) -> Result<Result<(), R>, Error> {
+        let refused = Mutex::new(None);
+        let acting = self.act(|facts| {
+            let decided = decide(facts);
+            let mut refused = refused.lock();
+            match decided {
+                Ok(plan) => {
+                    *refused = None;
+                    Some(plan)
+                }
+                Err(refusal) => {
+                    *refused = Some(refusal);
+                    None
+                }
+            }
+        });
+        acting.await?;
+        Ok(refused.into_inner().map_or(Ok(()), Err))
+    }
+
     async fn try_act(
         &self,
         decide: &(impl Fn(Facts<'_>) -> Option<Plan> + Send + Sync),
@@ -212,10 +251,13 @@ impl Calls {
 
     fn decide(&self, decide: &impl Fn(Facts<'_>) -> Option<Plan>) -> Option<Plan> {
         let now_ms = crate::wall::now_ms();
+        let [rtc_channel, rtc_server] = self.directory.next_ids();
         let fresh = Fresh {
             now_ms,
             message_id: MessageId(self.directory.next_id()),
             media_session_id: format!("{:032x}", rand::random::<u128>()),
+            rtc_channel_id: ChannelId(rtc_channel),
+            rtc_server_id: ServerId(rtc_server),
             token: || Token::new(format!("{:016x}", rand::random::<u64>())),
         };
         let world = self.directory.read();
@@ -322,12 +364,16 @@ impl Calls {
 fn chores(transition: &Transition, view: &LiveView) -> Vec<Chore> {
     let repairs = |broken: &dyn Fn(&NodeId) -> bool, lost: Option<&NodeId>| {
         let calls = view.calls().filter(|call| broken(&call.node));
-        calls
-            .map(|call| Chore::Repair {
-                channel: call.channel_id,
-                lost: lost.cloned(),
-            })
-            .collect()
+        let streams = view.streams().filter(|stream| broken(&stream.node));
+        let calls = calls.map(|call| Chore::Repair {
+            channel: call.channel_id,
+            lost: lost.cloned(),
+        });
+        let streams = streams.map(|stream| Chore::RepairStream {
+            stream: (stream.channel_id, stream.owner),
+            lost: lost.cloned(),
+        });
+        calls.chain(streams).collect()
     };
     match transition {
         Transition::Node { id, after: None, .. } => repairs(&|node| node == id, Some(id)),
@@ -347,6 +393,10 @@ fn chores(transition: &Transition, view: &LiveView) -> Vec<Chore> {
             before: Some(before),
             after: None,
         } if before.guild_id.is_some() => vec![Chore::Emptied(before.channel_id)],
+        Transition::Stream {
+            before: Some(before),
+            after: None,
+        } => vec![Chore::StreamOver(before.rtc_channel_id)],
         _ => Vec::new(),
     }
 }

@@ -92,6 +92,8 @@ pub struct Limits {
     pub ring_time: Duration,
     /// How long somebody may wait alone in a private call.
     pub alone_in_call: Duration,
+    /// Viewers of one stream.
+    pub stream_viewers: usize,
     /// Attempts to sign in from one address, and failed ones for one account, within [`Self::sign_in_window`].
     pub sign_ins: usize,
     /// The window that [`Self::sign_ins`] counts over.
@@ -126,6 +128,7 @@ impl Default for Limits {
             replay_bytes: 4 << 20,
             ring_time: Duration::from_secs(30),
             alone_in_call: Duration::from_secs(300),
+            stream_viewers: 50,
             sign_ins: 10,
             sign_in_window: Duration::from_secs(600),
             sign_ups: 5,

@@ -10,6 +10,7 @@ use voxhall_protocol::ids::ChannelId;
 use voxhall_switchboard::{Change, Switchboard, Watch};
 
 use crate::attempts::Attempts;
+use crate::calls::rules::Facts;
 use crate::calls::timers::Timer;
 use crate::calls::{Calls, Chore, Reaction};
 use crate::directory::{Directory, TokenDigest, User};
@@ -18,6 +19,7 @@ use crate::gateway::login::IdentifyGate;
 use crate::gateway::member_list::subscriptions::GATHER;
 use crate::interactions::Interactions;
 use crate::passwords::Passwords;
+use crate::previews::Previews;
 use crate::rest::Throttle;
 use crate::rest::messages::posting::Posting;
 use crate::{ControlConfig, Error, dev};
@@ -43,6 +45,8 @@ pub(crate) struct Core {
     pub(crate) attempts: Attempts,
     /// Messages on their way.
     pub(crate) posting: Posting,
+    /// What streams look like.
+    pub(crate) previews: Previews,
     /// What people have used, for as long as it can be answered.
     pub(crate) interactions: Interactions,
     /// Becomes true when clients shall go elsewhere.
@@ -75,6 +79,7 @@ impl Control {
             passwords: Passwords::default(),
             attempts: Attempts::default(),
             posting: Posting::default(),
+            previews: Previews::default(),
             interactions: Interactions::default(),
             draining: watch::Sender::new(false),
             adopting: tokio::sync::Mutex::default(),
@@ -162,6 +167,13 @@ impl Core {
         while let Some(chore) = to_do.recv().await {
             match chore {
                 Chore::Repair { channel, lost } => self.repair(channel, lost.as_ref()).await,
+                Chore::RepairStream { stream, lost } => {
+                    let decide = |facts: Facts<'_>| facts.repair_stream(stream, lost.as_ref());
+                    if let Err(error) = self.calls.act(decide).await {
+                        tracing::error!(%error, ?stream, "a stream cannot be brought to another node");
+                    }
+                }
+                Chore::StreamOver(room) => self.previews.forget(room),
                 Chore::Emptied(channel) => {
                     if let Err(error) = self.room_emptied(channel).await {
                         tracing::error!(%error, %channel, "what was said about a room cannot be taken back");

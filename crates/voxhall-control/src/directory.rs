@@ -139,6 +139,12 @@ impl Directory {
     pub(crate) fn next_id(&self) -> u64 {
         self.snowflakes.next(crate::wall::now_ms())
     }
+
+    /// A new id, with the one after it.
+    pub(crate) fn next_ids(&self) -> [u64; 2] {
+        let first = self.snowflakes.next_pair(crate::wall::now_ms());
+        [first, first + 1]
+    }
 }
 
 fn migrator() -> Migrator {

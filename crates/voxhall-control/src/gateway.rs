@@ -18,3 +18,4 @@ pub(crate) mod outgoing;
 pub(crate) mod ready;
 pub(crate) mod session;
 pub(crate) mod socket;
+mod streams;

@@ -23,6 +23,7 @@ mod membership;
 mod passwords;
 mod permissions;
 mod presence;
+mod previews;
 mod render;
 mod rest;
 mod wall;

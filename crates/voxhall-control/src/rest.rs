@@ -46,6 +46,7 @@ mod route;
 mod schemas;
 mod sign_in;
 mod stages;
+mod streams;
 mod switch;
 mod throttle;
 mod users;
@@ -86,6 +87,7 @@ fn api() -> Routes {
         .merge(voice_states::api())
         .merge(channels::api())
         .merge(stages::api())
+        .merge(streams::api())
         .merge(messages::api())
         .merge(commands::api())
         .merge(interactions::api())

@@ -39,6 +39,16 @@ impl Snowflakes {
         let current = floor.max(previous + 1);
         ((current >> 12) << 22) | (self.maker << 12) | (current & 0xfff)
     }
+
+    /// An id that is followed by one which nobody else gets.
+    pub(crate) fn next_pair(&self, now_ms: u64) -> u64 {
+        loop {
+            let first = self.next(now_ms);
+            if self.next(now_ms) == first + 1 {
+                return first;
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -58,5 +68,23 @@ mod tests {
             "the 4097th borrows from the next millisecond"
         );
         assert!(ids.next(now + 50) > many[4999]);
+    }
+
+    #[test]
+    fn a_pair_stands_side_by_side_even_at_the_turn_of_a_millisecond() {
+        let ids = Snowflakes::new(7);
+        let now = EPOCH_MS + 1000;
+        let pairs: Vec<u64> = (0..3000).map(|_| ids.next_pair(now)).collect();
+        assert!(pairs.windows(2).all(|pair| pair[0] + 1 < pair[1]));
+        let alone = Snowflakes::new(7);
+        for _ in 0..4095 {
+            alone.next(now);
+        }
+        let first = alone.next_pair(now);
+        assert_eq!(
+            (first >> 22, first & 0xfff),
+            (1001, 1),
+            "4095 and 4096 are not side by side"
+        );
     }
 }

@@ -28,6 +28,8 @@ pub struct Settings {
     pub resume_window: Duration,
     /// How long a private call rings.
     pub ring_time: Duration,
+    /// How many may watch one stream.
+    pub stream_viewers: usize,
     /// How often clients are told to send heartbeats on either gateway, in place of what each has for itself.
     pub heartbeat_interval: Option<Duration>,
     /// The host name of main Gateway and REST.
@@ -144,6 +146,7 @@ mod tests {
             workers: 1,
             resume_window: Duration::from_secs(60),
             ring_time: Duration::from_secs(30),
+            stream_viewers: 50,
             heartbeat_interval: None,
             public_host: None,
             voice_host: None,

@@ -249,6 +249,7 @@ fn control_config(settings: &Settings, doors: &Doors, admin_token: &Token) -> Co
             resume_window: settings.resume_window,
             heartbeat_interval: settings.heartbeat_interval.unwrap_or(limits.heartbeat_interval),
             ring_time: settings.ring_time,
+            stream_viewers: settings.stream_viewers,
             rest: settings.rest_limits,
             ..limits
         },

@@ -1,7 +1,8 @@
 //! Members who have been idle for too long are carried to the channel for the idle.
 //!
 //! Idle is who neither speaks nor changes anything about its voice state. Speech is noted by the node, now and again
-//! as long as it goes on. Nobody in a stage is idle: an audience is there to listen.
+//! as long as it goes on. Nobody in a stage is idle: an audience is there to listen. Nor is who streams, or watches a
+//! stream.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -46,7 +47,9 @@ impl Activity {
     /// Who has been idle for too long.
     pub(super) fn idle(&self, now: Instant, view: &LiveView, world: &World) -> Vec<VoiceKey> {
         let idle = self.seen.iter().filter(|(voice, seen)| {
-            let wait = view.voice(**voice).and_then(|record| destination(world, record));
+            let wait = view
+                .voice(**voice)
+                .and_then(|record| destination(world, view, record));
             wait.is_some_and(|(_, patience)| now.saturating_duration_since(**seen) >= patience)
         });
         idle.map(|(voice, _)| *voice).collect()
@@ -54,8 +57,12 @@ impl Activity {
 }
 
 /// Where somebody is carried when idle, and after how long; `None` for those who may be idle where they are.
-fn destination(world: &World, record: &VoiceRecord) -> Option<(ChannelId, Duration)> {
+fn destination(world: &World, view: &LiveView, record: &VoiceRecord) -> Option<(ChannelId, Duration)> {
     let (guild, channel) = world.guild_channel(record.channel_id?)?;
+    let mut streams = view.streams_in(channel.id);
+    if streams.any(|stream| stream.people().any(|user| user == record.user_id)) {
+        return None;
+    }
     let afk = guild.settings.afk_channel_id?;
     let patience = Duration::from_secs(u64::from(guild.settings.afk_timeout)) + SPEECH_NOTED_EVERY;
     (channel.kind == ChannelKind::GuildVoice && channel.id != afk).then_some((afk, patience))
@@ -65,7 +72,7 @@ impl Facts<'_> {
     /// Somebody has been idle for too long.
     pub(crate) fn idle_ended(self, voice: VoiceKey) -> Option<Plan> {
         let record = self.view.voice(voice)?;
-        let (afk, _) = destination(self.world, record)?;
+        let (afk, _) = destination(self.world, self.view, record)?;
         self.move_member(record, afk)
     }
 }

@@ -1,11 +1,12 @@
 //! What moderators, callers, timers and lost nodes do to calls.
 
-use voxhall_live::{CallRecord, LinkState, NodeId, TicketEnd, TicketRecord, VoiceRecord, key};
+use voxhall_live::{CallRecord, LinkState, NodeId, NodeRecord, TicketEnd, TicketRecord, VoiceRecord, key};
 use voxhall_protocol::ids::{ChannelId, UserId};
 
 use super::placement::{self, Wish};
 use super::plan::{Plan, Step};
 use super::rules::Facts;
+use super::stream_seats::Changes;
 use super::timers::Timer;
 use super::view::voice_key;
 
@@ -189,31 +190,36 @@ impl Facts<'_> {
 
     /// A call as it must stand: where it was if that node lives, else elsewhere; `None` if no node takes it.
     fn replaced(self, call: &CallRecord) -> Option<CallRecord> {
-        let (node, registered) = match self.view.node(&call.node) {
-            Some(registered) => (&call.node, registered),
-            None => {
-                let channel = self
-                    .world
-                    .guild_channel(call.channel_id)
-                    .map(|(_, channel)| channel);
-                let region = channel.and_then(|channel| channel.rtc_region.as_deref());
-                // The region the call was in is as good a wish as any.
-                let preferred = [call.region.clone()];
-                placement::choose(
-                    self.view,
-                    Wish {
-                        region,
-                        preferred: &preferred,
-                    },
-                )?
-            }
-        };
+        let (node, registered) = self.home_of(&call.node, call.channel_id, &call.region)?;
         Some(CallRecord {
             node: node.clone(),
             endpoint: registered.endpoint.clone(),
             region: registered.region.clone(),
             ..call.clone()
         })
+    }
+
+    /// Where what was on a node belongs: there, if that node lives, else elsewhere; `None` if no node takes it.
+    pub(super) fn home_of<'n>(
+        self,
+        node: &'n NodeId,
+        channel: ChannelId,
+        region: &str,
+    ) -> Option<(&'n NodeId, &'n NodeRecord)>
+    where
+        Self: 'n,
+    {
+        if let Some(registered) = self.view.node(node) {
+            return Some((node, registered));
+        }
+        let channel = self.world.guild_channel(channel).map(|(_, channel)| channel);
+        // The region it was in is as good a wish as any.
+        let preferred = [region.to_owned()];
+        let wish = Wish {
+            region: channel.and_then(|channel| channel.rtc_region.as_deref()),
+            preferred: &preferred,
+        };
+        placement::choose(self.view, wish)
     }
 
     /// Gives a session that lost its voice server a new right to connect (op 5), where its connection is not alive.
@@ -225,8 +231,12 @@ impl Facts<'_> {
         Some(plan)
     }
 
-    /// Somebody asked for a way in and has had the time to take it; `None` if it is not in the room any more.
+    /// Somebody asked for a way into a call, or to a stream by its own room, and has had the time to take it; `None` if
+    /// it is not there any more.
     pub(crate) fn still_unconnected(self, channel: ChannelId, user: UserId) -> Option<Plan> {
+        if let Some(stream) = self.view.stream_with_room(channel) {
+            return self.reconnect_to_stream(stream, user);
+        }
         let mut plan = Plan::new();
         let record = self.view.room(channel).find(|record| record.user_id == user)?;
         if self.reconnect(&mut plan, record)? {
@@ -257,10 +267,18 @@ impl Facts<'_> {
         for step in steps {
             step.take(&mut changed, bot);
         }
+        changed.self_stream &= self.may_stream(&changed);
         self.put_voice(&mut plan, record, &changed)?;
+        let channel = changed.channel_id?;
+        self.streams_follow(
+            &mut plan,
+            channel,
+            &Changes::from([(changed.user_id, Some(&changed))]),
+        );
         Some(plan)
     }
 
+    /// Writes a voice state and what follows from it for the media node, but not for streams.
     pub(super) fn put_voice(self, plan: &mut Plan, before: &VoiceRecord, after: &VoiceRecord) -> Option<()> {
         let channel = after.channel_id?;
         if before != after {

@@ -2,10 +2,13 @@
 
 use voxhall_live::{CallRecord, NodeId, TicketRecord, VoiceRecord};
 use voxhall_protocol::Extra;
-use voxhall_protocol::gateway::{CallCreate, CallDelete, CallUpdate, Event, Intents, VoiceServerUpdate};
+use voxhall_protocol::gateway::{
+    CallCreate, CallDelete, CallUpdate, Event, Intents, StreamServerUpdate, VoiceServerUpdate,
+};
 use voxhall_protocol::ids::{ChannelId, GuildId, UserId};
 use voxhall_protocol::model::{CallInfo, Message, PartialMessage, Permissions, Timestamp};
 
+use super::stream_events;
 use super::view::{LiveView, Transition};
 use crate::directory::World;
 use crate::gateway::outgoing::{Outgoing, Subscription};
@@ -16,6 +19,8 @@ use crate::{presence, render};
 pub(crate) enum Audience {
     /// One session.
     Session(String),
+    /// Several sessions.
+    Sessions(Vec<String>),
     /// The sessions of one account, whatever they subscribe to.
     User(UserId),
     /// The sessions of everybody in a guild.
@@ -79,6 +84,7 @@ pub(crate) fn events(transition: &Transition, view: &LiveView, world: &World) ->
             after: Some(after),
             ..
         } => voice_events(before.as_ref(), after, world),
+        Transition::Stream { before, after } => stream_events::events(before.as_ref(), after.as_ref(), view),
         Transition::Ticket {
             key,
             before,
@@ -91,7 +97,7 @@ pub(crate) fn events(transition: &Transition, view: &LiveView, world: &World) ->
     }
 }
 
-/// Private calls on a lost node are gone for now, and everybody on it is told to wait.
+/// Private calls on a lost node are gone for now, and everybody on it, in calls and on streams, is told to wait.
 fn node_lost(node: &NodeId, view: &LiveView) -> Vec<Dispatch> {
     let mut dispatches = Vec::new();
     for call in view.calls().filter(|call| call.node == *node) {
@@ -103,11 +109,17 @@ fn node_lost(node: &NodeId, view: &LiveView) -> Vec<Dispatch> {
             });
             dispatches.push(to_people(call.channel_id, &event));
         }
-        let tickets = view.tickets_of_room(call.channel_id);
-        let waiting = tickets.filter(|((on, ..), _)| on == node);
-        dispatches.extend(waiting.map(|(_, ticket)| server_gone(ticket)));
+        dispatches.extend(told_to_wait(node, call.channel_id, view));
+    }
+    for stream in view.streams().filter(|stream| stream.node == *node) {
+        dispatches.extend(told_to_wait(node, stream.rtc_channel_id, view));
     }
     dispatches
+}
+
+fn told_to_wait(node: &NodeId, room: ChannelId, view: &LiveView) -> impl Iterator<Item = Dispatch> {
+    let waiting = view.tickets_of_room(room).filter(move |((on, ..), _)| on == node);
+    waiting.map(|(_, ticket)| server_gone(ticket))
 }
 
 /// A node is there again under its old name before its private calls went elsewhere.
@@ -131,7 +143,7 @@ fn to_people(channel: ChannelId, event: &Event) -> Dispatch {
 /// Somebody is told that its voice server is gone, and to wait for another.
 pub(super) fn server_gone(ticket: &TicketRecord) -> Dispatch {
     let audience = Audience::Session(ticket.session_id.clone());
-    Dispatch::now(audience, Outgoing::to_all(&voice_server_update(ticket, None)))
+    Dispatch::now(audience, Outgoing::to_all(&where_to_connect(ticket, None)))
 }
 
 fn server_update(before: Option<&TicketRecord>, after: &TicketRecord) -> Option<Dispatch> {
@@ -139,7 +151,7 @@ fn server_update(before: Option<&TicketRecord>, after: &TicketRecord) -> Option<
     if same_token || after.ended.is_some() {
         return None;
     }
-    let event = voice_server_update(after, Some(after.endpoint.clone()));
+    let event = where_to_connect(after, Some(after.endpoint.clone()));
     Some(Dispatch {
         audience: Audience::Session(after.session_id.clone()),
         event: Outgoing::to_all(&event),
@@ -147,7 +159,17 @@ fn server_update(before: Option<&TicketRecord>, after: &TicketRecord) -> Option<
     })
 }
 
-fn voice_server_update(ticket: &TicketRecord, endpoint: Option<String>) -> Event {
+/// VOICE_SERVER_UPDATE, or for a stream STREAM_SERVER_UPDATE.
+fn where_to_connect(ticket: &TicketRecord, endpoint: Option<String>) -> Event {
+    if let Some(stream_key) = ticket.stream {
+        return Event::StreamServerUpdate(StreamServerUpdate {
+            token: ticket.token.clone(),
+            stream_key,
+            guild_id: None,
+            endpoint,
+            extra: Extra::new(),
+        });
+    }
     Event::VoiceServerUpdate(VoiceServerUpdate {
         token: ticket.token.clone(),
         guild_id: ticket.guild_id,

@@ -8,19 +8,20 @@ use std::time::Duration;
 use voxhall_live::{LinkState, TicketEnd, TicketRecord, VoiceRecord, key};
 use voxhall_protocol::Token;
 use voxhall_protocol::gateway::VoiceStateUpdate;
-use voxhall_protocol::ids::{ChannelId, GuildId, MessageId, UserId};
+use voxhall_protocol::ids::{ChannelId, GuildId, MessageId, ServerId, UserId};
 use voxhall_protocol::model::{ChannelKind, Permissions};
 
 use super::plan::{Plan, Step};
+use super::stream_seats::Changes;
 use super::timers::Timer;
 use super::view::{LiveView, VoiceKey, voice_key};
 use crate::Limits;
 use crate::directory::{Home, World};
 
-/// How many cameras one voice channel carries (`max_video_channel_users`).
+/// How many cameras, and how many streams, one voice channel carries (`max_video_channel_users`).
 const VIDEO_LIMIT: usize = 25;
 
-/// How many cameras one stage carries.
+/// How many cameras, and how many streams, one stage carries.
 const STAGE_VIDEO_LIMIT: usize = 50;
 
 /// What makes a moderator of a stage.
@@ -29,7 +30,7 @@ pub(crate) const STAGE_MODERATOR: Permissions = Permissions::MANAGE_CHANNELS
     .union(Permissions::MOVE_MEMBERS);
 
 /// How long a voice connection may take before a client that asks again is believed to have failed.
-const TIME_TO_CONNECT: Duration = Duration::from_secs(1);
+pub(super) const TIME_TO_CONNECT: Duration = Duration::from_secs(1);
 
 /// Who acts.
 #[derive(Debug, Clone, Copy)]
@@ -51,6 +52,11 @@ pub(crate) struct Fresh {
     pub(crate) message_id: MessageId,
     /// 32 hex digits, for a call that begins.
     pub(crate) media_session_id: String,
+    /// The room of its own, for a stream that begins.
+    pub(crate) rtc_channel_id: ChannelId,
+    /// For a stream that begins: the next id after its room's. End-to-end encryption takes the one before this for
+    /// the name of its group.
+    pub(crate) rtc_server_id: ServerId,
     /// Where tokens come from: 16 hex digits each.
     pub(crate) token: fn() -> Token,
 }
@@ -205,17 +211,22 @@ impl<'a> Facts<'a> {
     }
 
     fn camera_fits(self, room: &Room<'_>) -> bool {
-        let limit = match self.world.guild_channel(room.channel) {
-            Some((_, channel)) if channel.kind == ChannelKind::GuildStage => STAGE_VIDEO_LIMIT,
-            _ => VIDEO_LIMIT,
+        let cameras = self.view.room(room.channel).filter(|record| record.self_video);
+        cameras.count() < self.picture_limit(room.channel, room.permissions)
+    }
+
+    /// How many cameras, and how many streams, a room may have for somebody to add one.
+    pub(super) fn picture_limit(self, channel: ChannelId, permissions: Permissions) -> usize {
+        let Some((_, record)) = self.world.guild_channel(channel) else {
+            return VIDEO_LIMIT;
         };
-        let extra =
-            usize::from(room.guild.is_some() && room.permissions.contains(Permissions::MANAGE_CHANNELS));
-        self.view
-            .room(room.channel)
-            .filter(|record| record.self_video)
-            .count()
-            < limit + extra
+        let extra = usize::from(permissions.contains(Permissions::MANAGE_CHANNELS));
+        extra
+            + if record.kind == ChannelKind::GuildStage {
+                STAGE_VIDEO_LIMIT
+            } else {
+                VIDEO_LIMIT
+            }
     }
 
     /// The voice state that the request leads to.
@@ -238,7 +249,9 @@ impl<'a> Facts<'a> {
             self_mute: request.self_mute,
             self_deaf: request.self_deaf,
             self_video: request.self_video.unwrap_or(false) && may_stream,
-            self_stream: inside.is_some_and(|record| record.self_stream),
+            // A stream is its session's: whoever takes the voice state over does not take that over.
+            self_stream: inside
+                .is_some_and(|record| record.self_stream && record.session_id == actor.session),
             suppress: match inside {
                 Some(record) if self.is_stage(room.channel) => record.suppress,
                 _ => self.suppressed(room.channel, actor.user),
@@ -249,7 +262,7 @@ impl<'a> Facts<'a> {
         }
     }
 
-    fn is_stage(self, channel: ChannelId) -> bool {
+    pub(super) fn is_stage(self, channel: ChannelId) -> bool {
         let kind = self.world.guild_channel(channel).map(|(_, channel)| channel.kind);
         kind == Some(ChannelKind::GuildStage)
     }
@@ -308,6 +321,7 @@ impl<'a> Facts<'a> {
             plan.push(Step::BeginTimer(doubt, TIME_TO_CONNECT));
         }
         plan.put(self.view, voice_key(self.key_of(&record)), &record);
+        self.streams_follow(plan, channel, &Changes::from([(record.user_id, Some(&record))]));
         if self.view.node(&call.node).is_none() {
             // The call waits for a node; everybody in it will be told when it has one.
             return Some(());

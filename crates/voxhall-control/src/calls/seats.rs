@@ -9,6 +9,7 @@ use voxhall_protocol::model::Permissions;
 use super::placement::{self, Wish};
 use super::plan::{Plan, Step};
 use super::rules::{Facts, Room};
+use super::stream_seats::Changes;
 use super::timers::Timer;
 use super::view::{VoiceKey, voice_key};
 use crate::directory::CallMessage;
@@ -29,6 +30,7 @@ impl Facts<'_> {
             // (gateway-and-calls, section 4.5).
             self.end_tickets(plan, current, TicketEnd::Disconnected);
             self.end_call_if_empty(plan, current.channel_id, &[current]);
+            self.leave_streams(plan, current.channel_id, &[current]);
         } else {
             // Nothing may be written if the new room cannot take the member, so that is found out first.
             self.place(room, preferred)?;
@@ -215,6 +217,18 @@ impl Facts<'_> {
         room: ChannelId,
         leaving: &[(&VoiceRecord, TicketEnd)],
     ) {
+        self.give_up_seats(plan, room, leaving);
+        let left: Vec<&VoiceRecord> = leaving.iter().map(|(record, _)| *record).collect();
+        self.leave_streams(plan, Some(room), &left);
+    }
+
+    /// The same but for the streams of the room.
+    pub(super) fn give_up_seats(
+        self,
+        plan: &mut Plan,
+        room: ChannelId,
+        leaving: &[(&VoiceRecord, TicketEnd)],
+    ) {
         for (record, why) in leaving {
             self.tell_left(plan, record);
             plan.delete(self.view, voice_key(self.key_of(record)));
@@ -224,11 +238,20 @@ impl Facts<'_> {
         self.end_call_if_empty(plan, Some(room), &left);
     }
 
+    /// People who are out of a room are out of its streams.
+    fn leave_streams(self, plan: &mut Plan, room: Option<ChannelId>, left: &[&VoiceRecord]) {
+        if let Some(room) = room {
+            let changes: Changes<'_> = left.iter().map(|record| (record.user_id, None)).collect();
+            self.streams_follow(plan, room, &changes);
+        }
+    }
+
     /// Out of a room, with the voice state about to be written anew for another one.
     fn leave_open(self, plan: &mut Plan, record: &VoiceRecord) {
         self.tell_left(plan, record);
         self.end_tickets(plan, record, TicketEnd::Disconnected);
         self.end_call_if_empty(plan, record.channel_id, &[record]);
+        self.leave_streams(plan, record.channel_id, &[record]);
     }
 
     fn tell_left(self, plan: &mut Plan, record: &VoiceRecord) {

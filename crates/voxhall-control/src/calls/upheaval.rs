@@ -41,13 +41,20 @@ impl Facts<'_> {
         let mut plan = Plan::new();
         for room in self.rooms_of(guild) {
             let mut leaving = Vec::new();
+            let mut staying = Vec::new();
             for record in self.view.room(room) {
                 match self.fate(guild, room, record) {
                     Fate::Leaves(end) => leaving.push((record, end)),
-                    Fate::Stays(changed) => self.put_voice(&mut plan, record, &changed)?,
+                    Fate::Stays(changed) => {
+                        self.put_voice(&mut plan, record, &changed)?;
+                        staying.push(changed);
+                    }
                 }
             }
-            self.leave_together(&mut plan, room, &leaving);
+            self.give_up_seats(&mut plan, room, &leaving);
+            let left = leaving.iter().map(|(record, _)| (record.user_id, None));
+            let stayed = staying.iter().map(|record| (record.user_id, Some(record)));
+            self.streams_follow(&mut plan, room, &left.chain(stayed).collect());
         }
         Some(plan)
     }
@@ -68,15 +75,15 @@ impl Facts<'_> {
         if !granted.contains(Permissions::VIEW_CHANNEL) {
             return Fate::Leaves(TicketEnd::Disconnected);
         }
-        let may_stream = granted.contains(Permissions::STREAM);
-        Fate::Stays(VoiceRecord {
+        let mut changed = VoiceRecord {
             mute: member.mute,
             deaf: member.deaf,
             suppress: self.suppression_after_change(record, room),
-            self_video: record.self_video && may_stream,
-            self_stream: record.self_stream && may_stream,
+            self_video: record.self_video && granted.contains(Permissions::STREAM),
             ..record.clone()
-        })
+        };
+        changed.self_stream &= self.may_stream(&changed);
+        Fate::Stays(changed)
     }
 }
 

@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::Hash;
 
 use voxhall_live::{
-    CallRecord, LinkRecord, LinkState, NodeId, NodeRecord, PresenceRecord, Record, TicketRecord, VoiceRecord,
-    key,
+    CallRecord, LinkRecord, LinkState, NodeId, NodeRecord, PresenceRecord, Record, StreamRecord,
+    TicketRecord, VoiceRecord, key,
 };
 use voxhall_protocol::ids::{ChannelId, GuildId, UserId};
 use voxhall_switchboard::{Change, Entry, Revision};
@@ -17,6 +17,9 @@ use crate::presence::{Presences, Shown};
 
 /// Whose voice state: a bot's in a guild, or a user account's, which has one in all.
 pub(crate) type VoiceKey = (UserId, Option<GuildId>);
+
+/// A stream: the room in which it is shown, and whose it is.
+pub(crate) type StreamId = (ChannelId, UserId);
 
 /// A right to connect, and the node that holds it.
 pub(crate) type TicketKey = (NodeId, ChannelId, UserId);
@@ -40,6 +43,11 @@ pub(crate) enum Transition {
         key: VoiceKey,
         before: Option<VoiceRecord>,
         after: Option<VoiceRecord>,
+    },
+    /// A stream began, changed or ended.
+    Stream {
+        before: Option<StreamRecord>,
+        after: Option<StreamRecord>,
     },
     /// A right to connect was given, changed or taken.
     Ticket {
@@ -68,6 +76,9 @@ pub(crate) struct LiveView {
     nodes: BTreeMap<NodeId, NodeRecord>,
     calls: HashMap<ChannelId, CallRecord>,
     voices: HashMap<VoiceKey, VoiceRecord>,
+    streams: BTreeMap<StreamId, StreamRecord>,
+    /// Streams by their own rooms.
+    stream_rooms: HashMap<ChannelId, StreamId>,
     tickets: HashMap<ChannelId, BTreeMap<TicketKey, TicketRecord>>,
     links: HashMap<TicketKey, LinkRecord>,
     presences: Presences,
@@ -128,6 +139,15 @@ impl LiveView {
                     after: Some(after),
                 }
             }
+            Some(Key::Stream(id)) => {
+                let after = StreamRecord::decode(key, value)?;
+                self.stream_rooms.insert(after.rtc_channel_id, id);
+                let before = self.streams.insert(id, after.clone());
+                Transition::Stream {
+                    before,
+                    after: Some(after),
+                }
+            }
             Some(Key::Ticket(ticket)) => {
                 let after = TicketRecord::decode(key, value)?;
                 let room = self.tickets.entry(ticket.1).or_default();
@@ -178,6 +198,13 @@ impl LiveView {
                     before,
                     after: None,
                 }
+            }
+            Some(Key::Stream(id)) => {
+                let before = self.streams.remove(&id);
+                if let Some(before) = &before {
+                    self.stream_rooms.remove(&before.rtc_channel_id);
+                }
+                Transition::Stream { before, after: None }
             }
             Some(Key::Ticket(ticket)) => Transition::Ticket {
                 before: self.take_ticket(&ticket),
@@ -306,6 +333,27 @@ impl LiveView {
         self.rooms.get(&channel).map_or(0, BTreeSet::len)
     }
 
+    /// A stream.
+    pub(crate) fn stream(&self, id: StreamId) -> Option<&StreamRecord> {
+        self.streams.get(&id)
+    }
+
+    /// All streams.
+    pub(crate) fn streams(&self) -> impl Iterator<Item = &StreamRecord> {
+        self.streams.values()
+    }
+
+    /// The streams that are shown in a room.
+    pub(crate) fn streams_in(&self, room: ChannelId) -> impl Iterator<Item = &StreamRecord> {
+        let all = (room, UserId(0))..=(room, UserId(u64::MAX));
+        self.streams.range(all).map(|(_, stream)| stream)
+    }
+
+    /// The stream that has this room of its own.
+    pub(crate) fn stream_with_room(&self, room: ChannelId) -> Option<&StreamRecord> {
+        self.streams.get(self.stream_rooms.get(&room)?)
+    }
+
     /// A right to connect.
     pub(crate) fn ticket(&self, node: &NodeId, channel: ChannelId, user: UserId) -> Option<&TicketRecord> {
         self.tickets.get(&channel)?.get(&(node.clone(), channel, user))
@@ -347,6 +395,7 @@ enum Key {
     Node(NodeId),
     Call(ChannelId),
     Voice(VoiceKey),
+    Stream(StreamId),
     Ticket(TicketKey),
     Link(TicketKey),
     /// Whose, and of which session.
@@ -362,6 +411,7 @@ impl Key {
             ("call", [channel]) => Self::Call(channel.parse().ok()?),
             ("voice", [user, "0"]) => Self::Voice((user.parse().ok()?, None)),
             ("voice", [user, guild]) => Self::Voice((user.parse().ok()?, Some(guild.parse().ok()?))),
+            ("stream", [channel, owner]) => Self::Stream((channel.parse().ok()?, owner.parse().ok()?)),
             ("ticket", [node, channel, user]) => Self::Ticket(Self::seat(node, channel, user)?),
             ("link", [node, channel, user]) => Self::Link(Self::seat(node, channel, user)?),
             ("presence", [user, session]) => Self::Presence(user.parse().ok()?, (*session).to_owned()),

@@ -59,7 +59,12 @@ impl Core {
                     core.channel_notes(cell, &request).map(Event::ChannelInfo)
                 });
             }
-            // Streams come with a later issue; the rest needs no answer.
+            ClientMessage::StreamCreate(request) => self.stream_create(cell, &request).await,
+            ClientMessage::StreamDelete(request) => self.stream_delete(cell, &request.stream_key).await,
+            ClientMessage::StreamWatch(request) => self.stream_watch(cell, &request.stream_key).await,
+            ClientMessage::StreamPing(request) => self.stream_ping(cell, &request.stream_key).await,
+            ClientMessage::StreamSetPaused(request) => self.stream_set_paused(cell, &request).await,
+            // The rest needs no answer.
             _ => {}
         }
     }
@@ -71,11 +76,7 @@ impl Core {
     }
 
     async fn voice_state_update(&self, cell: &SessionCell, request: &VoiceStateUpdate) {
-        let actor = Actor {
-            user: cell.profile.user,
-            bot: cell.profile.bot,
-            session: &cell.id,
-        };
+        let actor = actor(cell);
         match self
             .calls
             .act(|facts| facts.voice_state_update(actor, request))
@@ -190,6 +191,15 @@ impl Core {
         view.room(channel)
             .map(|record| record.connected_at_ms / 1000)
             .min()
+    }
+}
+
+/// Who acts with a session.
+pub(super) fn actor(cell: &SessionCell) -> Actor<'_> {
+    Actor {
+        user: cell.profile.user,
+        bot: cell.profile.bot,
+        session: &cell.id,
     }
 }
 

@@ -342,6 +342,11 @@ impl Hub {
         let viewers = |channel: ChannelId| registry.viewers(world, channel, subscription);
         match audience {
             Audience::Session(id) => registry.by_id.get(id).cloned().into_iter().collect(),
+            Audience::Sessions(ids) => ids
+                .iter()
+                .filter_map(|id| registry.by_id.get(id))
+                .cloned()
+                .collect(),
             Audience::User(user) => of(*user).cloned().collect(),
             Audience::Guild(guild) => registry.holding(world, *guild, subscription).cloned().collect(),
             Audience::GuildExcept(guild, user) => {

@@ -63,6 +63,14 @@ pub(super) fn socket() -> Routes {
 /// The outside address of the Gateway, as this client knows the server.
 pub(crate) struct OutsideUrl(String);
 
+impl OutsideUrl {
+    /// The outside address of REST, without a slash at the end.
+    pub(super) fn over_http(&self) -> String {
+        // `ws` and `wss` begin alike.
+        format!("http{}", self.0.strip_prefix("ws").unwrap_or(&self.0))
+    }
+}
+
 impl FromRequestParts<Arc<Core>> for OutsideUrl {
     type Rejection = std::convert::Infallible;
 

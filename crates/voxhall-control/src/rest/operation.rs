@@ -16,6 +16,7 @@ use super::reason::{self, Reason};
 use super::reply::{Answer, Asked, Body, Created, Done, Json, Named, Perhaps, Stored};
 use super::schemas::Schemas;
 use crate::control::Core;
+use crate::previews::{Picture, PictureKind};
 
 /// What a handler takes out of a request.
 pub(crate) trait Input {
@@ -229,6 +230,16 @@ impl<T: JsonSchema> Output for Perhaps<T> {
     fn describe(operation: &mut Operation<'_>) {
         <Json<T> as Output>::describe(operation);
         <Done as Output>::describe(operation);
+    }
+}
+
+impl Output for Picture {
+    fn describe(operation: &mut Operation<'_>) {
+        operation.answers(StatusCode::OK, None);
+        let file = json!({"schema": {"type": "string", "format": "binary"}});
+        let kinds = [PictureKind::Jpeg, PictureKind::Png];
+        let content = kinds.map(|kind| (kind.media_type().to_owned(), file.clone()));
+        operation.responses[StatusCode::OK.as_str()]["content"] = Map::from_iter(content).into();
     }
 }
 

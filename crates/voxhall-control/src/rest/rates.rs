@@ -9,7 +9,7 @@ pub(super) const MAJOR: [&str; 4] = ["channel", "guild", "webhook", "interaction
 
 /// What has a rate of its own, as (method, path without its version, rate).
 #[rustfmt::skip]
-const TABLE: [(Method, &str, Rate); 19] = [
+const TABLE: [(Method, &str, Rate); 20] = [
     (Method::POST, "/channels/{channel}/messages", Rate::new(5, 5)),
     (Method::PATCH, "/channels/{channel}/messages/{message}", Rate::new(5, 5)),
     (Method::DELETE, "/channels/{channel}/messages/{message}", Rate::new(5, 1)),
@@ -19,6 +19,7 @@ const TABLE: [(Method, &str, Rate); 19] = [
     (Method::POST, "/channels/{channel}/send-soundboard-sound", Rate::new(10, 10)),
     (Method::PUT, "/channels/{channel}/voice-status", Rate::new(5, 5)),
     (Method::POST, "/channels/{channel}/call/ring", Rate::new(5, 5)),
+    (Method::POST, "/streams/{key}/preview", Rate::new(5, 20)),
     (Method::PATCH, "/guilds/{guild}/members/{user}", Rate::new(10, 10)),
     (Method::POST, "/users/@me/channels", Rate::new(10, 10)),
     (Method::GET, "/gateway/bot", Rate::new(10, 10)),

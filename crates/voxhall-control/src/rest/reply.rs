@@ -6,7 +6,7 @@ use axum::body::Bytes;
 use axum::extract::path::ErrorKind;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequest, FromRequestParts, MatchedPath, Path, Query, Request};
-use axum::http::header::RETRY_AFTER;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, Uri};
 use axum::middleware::Next;
@@ -19,6 +19,7 @@ use voxhall_protocol::rest::{ApiError, ApiErrorCode};
 
 use super::multipart;
 use crate::Error;
+use crate::previews::Picture;
 
 /// What an endpoint gives: an answer or a failure.
 pub(crate) type Answer<T> = Result<T, Failure>;
@@ -74,6 +75,18 @@ pub(crate) struct Done;
 impl IntoResponse for Done {
     fn into_response(self) -> Response {
         StatusCode::NO_CONTENT.into_response()
+    }
+}
+
+impl IntoResponse for Picture {
+    fn into_response(self) -> Response {
+        let headers = [
+            (CONTENT_TYPE, self.kind.media_type()),
+            // What somebody uploaded is shown as a picture or not at all.
+            (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+            (CACHE_CONTROL, "private, no-store"),
+        ];
+        (headers, self.bytes).into_response()
     }
 }
 

@@ -40,3 +40,4 @@ mod sign_in_by_name;
 mod sign_up;
 mod slow_readers;
 mod stages;
+mod streams;

@@ -75,6 +75,10 @@ pub struct Args {
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600))]
     ring_time: u64,
 
+    /// How many may watch one Go Live stream
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    stream_viewers: u32,
+
     /// Write every message of both gateways to this file, secrets taken out; `voxhall inspect` reads it
     #[arg(long, value_name = "FILE")]
     wire_log: Option<PathBuf>,
@@ -207,6 +211,7 @@ impl Args {
             workers: self.workers.map_or(cores, usize::from),
             resume_window: Duration::from_secs(self.resume_window),
             ring_time: Duration::from_secs(self.ring_time),
+            stream_viewers: self.stream_viewers as usize,
             heartbeat_interval: self.heartbeat_interval.map(Duration::from_millis),
             public_host: self.public_host.clone(),
             voice_host: self.voice_host.clone(),
