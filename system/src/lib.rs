@@ -5,6 +5,7 @@
 
 mod cable;
 mod cli;
+pub mod media;
 mod server;
 pub mod sound;
 pub mod wire;

@@ -9,7 +9,7 @@ use voxhall_client::gateway::GatewayState;
 use voxhall_client::{
     ClientConfig, ConnectionConfig, ConnectionState, Room, Trust, VoiceClient, VoiceConnection,
 };
-use voxhall_protocol::gateway::{ClientMessage, Event};
+use voxhall_protocol::gateway::Event;
 use voxhall_protocol::ids::ChannelId;
 use voxhall_protocol::voice::VoiceOpcode;
 use voxhall_system::sound::{Listener, Numbered};
@@ -52,7 +52,7 @@ fn join_by_way_of(
     tokio::spawn(async move {
         loop {
             tokio::select! {
-                Some(request) = asked.recv() => gateway.send(ClientMessage::VoiceStateUpdate(request.into())),
+                Some(request) = asked.recv() => gateway.send(request.into()),
                 Some(event) = events.recv() => feed(event),
                 else => break,
             }

@@ -1,6 +1,7 @@
-//! `VoiceClient`: an account that is logged in, with one voice connection per guild or call.
+//! `VoiceClient`: an account that is logged in, with one voice connection per guild, call or stream.
 
 mod directory;
+mod streams;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -10,7 +11,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 use voxhall_protocol::Token;
-use voxhall_protocol::gateway::{Event, VoiceServerUpdate};
+use voxhall_protocol::gateway::{Event, StreamCreated, VoiceServerUpdate};
 use voxhall_protocol::ids::{ChannelId, GuildId, UserId};
 use voxhall_protocol::model::{ReadyPayload, User, VoiceState};
 
@@ -20,6 +21,7 @@ use crate::rest::Rest;
 use crate::subscription::Subscription;
 use crate::{ConnectionConfig, Error, GatewayRequest, Trust, VoiceConnection};
 use directory::Directory;
+use streams::{Ground, Streams};
 
 /// Where and as whom to log in.
 #[derive(Debug, Clone)]
@@ -116,9 +118,12 @@ pub struct VoiceClient {
     requests: mpsc::UnboundedSender<GatewayRequest>,
 }
 
-/// What the login's events change.
-#[derive(Default)]
-struct Shared(Mutex<Known>);
+/// What the login's events change, and what they need for it.
+struct Shared {
+    known: Mutex<Known>,
+    voice: ConnectionConfig,
+    requests: mpsc::UnboundedSender<GatewayRequest>,
+}
 
 #[derive(Default)]
 struct Known {
@@ -128,6 +133,7 @@ struct Known {
     session_id: String,
     directory: Directory,
     connections: HashMap<Room, VoiceConnection>,
+    streams: Streams,
 }
 
 impl VoiceClient {
@@ -154,11 +160,15 @@ impl VoiceClient {
             config: options,
         };
         let (requests, inbox) = mpsc::unbounded_channel();
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(Shared {
+            known: Mutex::default(),
+            voice: voice.clone(),
+            requests: requests.clone(),
+        });
         let listener = Arc::clone(&shared);
         let gateway = Gateway::routed(options, Box::new(move |news| listener.route(news)), inbox)?;
         gateway.ready(config.login_timeout).await?;
-        let user = shared.0.lock().user.clone().ok_or(Error::GatewayGone)?;
+        let user = shared.known.lock().user.clone().ok_or(Error::GatewayGone)?;
         Ok(Self {
             shared,
             gateway,
@@ -199,7 +209,7 @@ impl VoiceClient {
     /// [`Error::UnknownGuild`] and [`Error::UnknownChannel`] if the account does not see them, [`Error::NoAnswer`] if
     /// the server does not let it in, [`Error::Ended`] for everything later.
     pub async fn join(&self, guild: GuildId, channel: ChannelId) -> Result<VoiceConnection, Error> {
-        self.shared.0.lock().directory.check(guild, channel)?;
+        self.shared.known.lock().directory.check(guild, channel)?;
         self.enter(Room::Guild(guild), channel).await
     }
 
@@ -261,10 +271,13 @@ impl VoiceClient {
         }
     }
 
-    /// The connection to a guild or call, unless it has ended.
+    /// The connection to a guild, call or stream, unless it has ended.
     #[must_use]
     pub fn connection(&self, room: Room) -> Option<VoiceConnection> {
-        let mut known = self.shared.0.lock();
+        if let Room::Stream(stream) = room {
+            return self.stream(stream.key);
+        }
+        let mut known = self.shared.known.lock();
         if known.connections.get(&room)?.state().is_final() {
             known.connections.remove(&room);
         }
@@ -273,7 +286,9 @@ impl VoiceClient {
 
     /// Leaves everything and logs out.
     pub async fn close(&self) {
-        let connections: Vec<_> = self.shared.0.lock().connections.drain().collect();
+        let streams = self.shared.known.lock().streams.drain();
+        futures_util::future::join_all(streams.iter().map(VoiceConnection::leave)).await;
+        let connections: Vec<_> = self.shared.known.lock().connections.drain().collect();
         let leaving = connections.iter().map(|(_, connection)| connection.leave());
         futures_util::future::join_all(leaving).await;
         self.gateway.close().await;
@@ -293,7 +308,12 @@ impl VoiceClient {
         }
         let requests = Some(self.requests.clone());
         let connection = VoiceConnection::idle(self.user.id, room, self.voice.clone(), requests);
-        let old = self.shared.0.lock().connections.insert(room, connection.clone());
+        let old = self
+            .shared
+            .known
+            .lock()
+            .connections
+            .insert(room, connection.clone());
         if let Some(old) = old {
             old.leave().await;
         }
@@ -319,17 +339,34 @@ impl fmt::Debug for VoiceClient {
 impl Shared {
     /// Takes in what concerns voice, before any listener sees the event.
     fn route(&self, news: News<'_>) {
-        let mut known = self.0.lock();
+        let mut known = self.known.lock();
         match news {
             News::Event(Event::Ready(ready)) => known.ready(ready),
             News::Event(Event::VoiceStateUpdate(state)) => known.voice_state(state),
             News::Event(Event::VoiceServerUpdate(update)) => known.voice_server(update),
+            News::Event(Event::StreamCreate(created)) => self.stream_created(&mut known, created),
+            News::Event(Event::StreamServerUpdate(update)) => known.streams.server(update),
+            News::Event(Event::StreamDelete(deleted)) => known.streams.deleted(deleted),
             News::Event(other) => known.directory.note(other),
             News::VoiceRequestHeld(room) => known.tell(room, VoiceConnection::request_held),
             News::VoiceRequestSent(room) => known.tell(room, VoiceConnection::request_sent),
             // Nobody will answer any more; whoever waits shall not do so for ever.
-            News::Closed => known.connections.values().for_each(VoiceConnection::request_sent),
+            News::Closed => {
+                known.connections.values().for_each(VoiceConnection::request_sent);
+                known.streams.closed();
+            }
         }
+    }
+
+    fn stream_created(&self, known: &mut Known, created: &StreamCreated) {
+        let Some(user) = &known.user else { return };
+        let ground = Ground {
+            user: user.id,
+            session_id: &known.session_id,
+            config: &self.voice,
+            requests: &self.requests,
+        };
+        known.streams.created(created, &ground);
     }
 }
 
@@ -343,6 +380,7 @@ impl Known {
             for connection in self.connections.values() {
                 connection.gateway_session_lost();
             }
+            self.streams.session_lost();
         }
     }
 

@@ -15,6 +15,6 @@ mod session;
 mod state;
 mod timer;
 
-pub use io::{Input, MachineConfig, MediaSession, Output, Room, RosterChange, SourceKind};
+pub use io::{Input, MachineConfig, MediaSession, Output, Room, RosterChange, SourceKind, StreamRoom};
 pub use machine::ConnectionMachine;
 pub use state::{ConnectionState, HandshakeStep, Reason};

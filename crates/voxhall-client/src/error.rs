@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use voxhall_protocol::gateway::{StreamDeleteReason, StreamKey};
 use voxhall_protocol::ids::{ChannelId, GuildId};
 
 use crate::connection::Reason;
@@ -105,6 +106,19 @@ pub enum Error {
         channel: ChannelId,
         /// How long it was given.
         waited: Duration,
+    },
+    /// Streams are begun and watched by those who are connected to the room.
+    #[error("this account is not connected to the room of the stream; join it first")]
+    NotInRoom,
+    /// The server gives no stream.
+    #[error("stream {stream} was refused ({reason}); {advice}")]
+    StreamRefused {
+        /// Which.
+        stream: StreamKey,
+        /// As the server says it.
+        reason: StreamDeleteReason,
+        /// What to do about it.
+        advice: &'static str,
     },
     /// The voice connection has ended for good.
     #[error("the voice connection has ended: {0}")]

@@ -1,4 +1,4 @@
-//! The voice client: [`VoiceClient`] keeps one [`VoiceConnection`] per guild or call; tracks go in, voices come out.
+//! The voice client: [`VoiceClient`] keeps one [`VoiceConnection`] per guild, call or stream; tracks go in, voices come out.
 //!
 //! It speaks the Discord voice protocol (versions 4 to 9, over UDP, all encryption modes) to Voxhall or to any other
 //! server of that protocol.
@@ -37,6 +37,12 @@
 //! Media never touch a task: one thread of the [`MediaEngine`] paces what all connections send, one receives for all,
 //! and up to four read tracks ahead and encode. Their number does not grow with the number of connections.
 //!
+//! # Streams
+//!
+//! A Go Live stream is one more [`VoiceConnection`], beside that of the room in which it is shown: `VoiceClient::go_live`
+//! begins one, `VoiceClient::watch` takes part in somebody's. Programs with a Gateway library of their own name
+//! [`Room::Stream`] in a [`ConnectionInfo`].
+//!
 //! # Features
 //!
 //! | feature | default | adds |
@@ -68,7 +74,7 @@ pub mod voices;
 pub use backoff::BackoffPolicy;
 #[cfg(feature = "gateway")]
 pub use client::{ClientConfig, Ring, VoiceClient};
-pub use connection::{ConnectionState, Reason, Room};
+pub use connection::{ConnectionState, Reason, Room, StreamRoom};
 pub use engine::{EngineStatistics, LinkStatistics, MediaEngine};
 pub use error::Error;
 #[cfg(feature = "gateway")]

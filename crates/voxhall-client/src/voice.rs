@@ -92,19 +92,20 @@ impl ConnectionConfig {
 pub struct ConnectionInfo {
     /// The own user.
     pub user: UserId,
-    /// The guild or private channel.
+    /// The guild, private channel or stream.
     pub room: Room,
-    /// The voice channel; in a private call the private channel itself.
+    /// The voice channel; in a private call the private channel itself, of a stream its `rtc_channel_id`.
     pub channel: ChannelId,
-    /// `session_id` of the own VOICE_STATE_UPDATE.
+    /// `session_id` of the own VOICE_STATE_UPDATE; for a stream that of the room in which it is shown.
     pub session_id: String,
-    /// `token` of VOICE_SERVER_UPDATE.
+    /// `token` of VOICE_SERVER_UPDATE or STREAM_SERVER_UPDATE.
     pub token: Token,
-    /// `endpoint` of VOICE_SERVER_UPDATE.
+    /// `endpoint` of the same.
     pub endpoint: String,
 }
 
-/// Op 4, as a connection wants it sent on the main Gateway.
+/// Op 4, as a connection wants it sent on the main Gateway; of a stream op 18, 19 or 20 in its place. With the feature
+/// `gateway`, a `ClientMessage` is made from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GatewayRequest {
     /// The room whose connection asks.
@@ -128,7 +129,7 @@ pub struct Statistics {
     pub media_round_trip: Option<Duration>,
 }
 
-/// A connection to the voice of one guild, or to one call.
+/// A connection to the voice of one guild, to one call, or to one stream.
 ///
 /// Clones are handles to the same connection. It leaves when the last handle is dropped (a `VoiceClient` holds one).
 #[derive(Clone)]
@@ -169,6 +170,7 @@ enum Command {
         endpoint: Option<String>,
     },
     GatewaySessionLost,
+    RoomGone(Reason),
     RequestHeld,
     RequestSent,
 }
@@ -247,6 +249,11 @@ impl VoiceConnection {
         self.command(Command::RequestSent);
     }
 
+    /// Takes in that the room is no more: of a stream, that STREAM_DELETE came.
+    pub fn room_gone(&self, reason: Reason) {
+        self.command(Command::RoomGone(reason));
+    }
+
     /// Takes in that the main Gateway began a new session instead of resuming the old one.
     pub fn gateway_session_lost(&self) {
         self.command(Command::GatewaySessionLost);
@@ -261,9 +268,15 @@ impl VoiceConnection {
         self.command(Command::Move(channel));
         let waited = self.shared.config.join_timeout;
         let mut arrivals = self.shared.channel.clone();
-        let arrived = arrivals.wait_for(|current| *current == Some(channel));
+        let arrived = async {
+            arrivals
+                .wait_for(|current| *current == Some(channel))
+                .await
+                .map(drop)
+        };
         match tokio::time::timeout(waited, arrived).await {
-            Ok(Ok(_)) => Ok(()),
+            // The state follows at once.
+            Ok(Ok(())) => self.connected().await,
             Ok(Err(_)) => Err(Error::Ended(self.end_reason())),
             Err(_) => Err(Error::NoAnswer { channel, waited }),
         }

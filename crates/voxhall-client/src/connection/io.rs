@@ -1,20 +1,34 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use voxhall_protocol::gateway::StreamKey;
 use voxhall_protocol::ids::{ChannelId, GuildId, ServerId, UserId};
 use voxhall_protocol::voice::{EncryptionMode, SpeakingFlags, Ssrc, VoiceCloseCode, VoiceVersion, WireFrame};
 use voxhall_protocol::{Secret, Token};
 
-use super::ConnectionState;
+use super::{ConnectionState, Reason};
 use crate::backoff::BackoffPolicy;
 
-/// What a connection is to: a guild's voice, or the call of a private channel.
+/// What a connection is to: a guild's voice, the call of a private channel, or a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Room {
     /// A guild; which of its channels can change.
     Guild(GuildId),
     /// A private channel or group.
     Call(ChannelId),
+    /// A Go Live stream, which is a room of its own beside the one in which it is shown.
+    Stream(StreamRoom),
+}
+
+/// The room of its own that a stream has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct StreamRoom {
+    /// Which stream.
+    pub key: StreamKey,
+    /// `rtc_server_id` of STREAM_CREATE. Its `rtc_channel_id` is the channel of the connection.
+    pub server: ServerId,
+    /// Whether it is the own stream, on which alone one may publish.
+    pub own: bool,
 }
 
 impl Room {
@@ -24,6 +38,7 @@ impl Room {
         match self {
             Self::Guild(guild) => ServerId(guild.0),
             Self::Call(channel) => ServerId(channel.0),
+            Self::Stream(stream) => stream.server,
         }
     }
 
@@ -32,7 +47,16 @@ impl Room {
     pub fn guild(self) -> Option<GuildId> {
         match self {
             Self::Guild(guild) => Some(guild),
-            Self::Call(_) => None,
+            Self::Call(_) | Self::Stream(_) => None,
+        }
+    }
+
+    /// What sound is there that is played: a voice, or on a stream the sound of what is shown.
+    #[must_use]
+    pub fn sound(self) -> SpeakingFlags {
+        match self {
+            Self::Guild(_) | Self::Call(_) => SpeakingFlags::VOICE,
+            Self::Stream(_) => SpeakingFlags::SOUNDSHARE,
         }
     }
 }
@@ -118,6 +142,8 @@ pub enum Input<'a> {
         /// `host[:port]`; `None`: the server is gone, wait.
         endpoint: Option<&'a str>,
     },
+    /// The main Gateway said that there is no such room any more, and why.
+    RoomGone(Reason),
     /// The main Gateway has a new session: the voice state of the old one is lost.
     GatewaySessionLost,
     /// The op 4 asked for has to wait before it is sent; the time for an answer does not run.

@@ -173,6 +173,13 @@ impl ConnectionMachine {
         self.fail(Reason::NoAnswer(self.config.join_timeout));
     }
 
+    /// There is nothing to be connected to any more, nor anybody to be told that we leave.
+    pub(super) fn room_gone(&mut self, reason: Reason) {
+        if self.phase != Phase::Over {
+            self.finish(ConnectionState::Left { reason });
+        }
+    }
+
     /// The voice state went with the old main session: join anew, media or not.
     pub(super) fn gateway_session_lost(&mut self, now: Instant) {
         if matches!(self.phase, Phase::Idle | Phase::Over) {

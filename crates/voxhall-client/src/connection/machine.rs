@@ -135,6 +135,7 @@ impl ConnectionMachine {
             }
             Input::VoiceState { session_id, channel } => self.voice_state(now, session_id, channel),
             Input::VoiceServer { token, endpoint } => self.voice_server(now, token, endpoint),
+            Input::RoomGone(reason) => self.room_gone(reason),
             Input::GatewaySessionLost => self.gateway_session_lost(now),
             Input::RequestHeld => self.timers.clear(Timer::JoinAnswer),
             Input::RequestSent => self.request_sent(now),

@@ -1,6 +1,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use voxhall_protocol::gateway::StreamDeleteReason;
 use voxhall_protocol::ids::ChannelId;
 use voxhall_protocol::voice::VoiceCloseCode;
 
@@ -144,6 +145,9 @@ pub enum Reason {
     /// The main Gateway said that this session is in no channel any more.
     #[error("removed from the channel")]
     Removed,
+    /// The stream is over, or the account is no longer one of its viewers.
+    #[error("the stream is over ({0})")]
+    StreamEnded(StreamDeleteReason),
     /// The main Gateway began a new session, and the voice state of the old one is lost.
     #[error("the main Gateway session was lost")]
     GatewaySessionLost,

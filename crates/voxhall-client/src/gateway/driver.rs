@@ -10,10 +10,13 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use tokio::sync::{mpsc, watch};
 use tokio_tungstenite::tungstenite;
-use voxhall_protocol::gateway::{ClientMessage, Event, GatewayCloseCode};
+use voxhall_protocol::gateway::{
+    ClientMessage, Event, GatewayCloseCode, StreamCreate, StreamRef, VoiceStateUpdate,
+};
 use voxhall_protocol::ids::{ChannelId, GuildId};
 
 use super::{GatewayConfig, GatewayInput, GatewayMachine, GatewayOutput, GatewayReason, GatewayState};
+use crate::connection::StreamRoom;
 use crate::net::{self, Address, WebSocket, optional, say_goodbye, send, sleep_until};
 use crate::subscription::{Audience, Subscription, channel};
 use crate::{Error, GatewayRequest, Room};
@@ -230,8 +233,7 @@ impl Driver {
             tokio::select! {
                 command = commands.recv() => self.command(command),
                 Some(request) = requests.recv() => {
-                    let message = ClientMessage::VoiceStateUpdate(request.into());
-                    self.machine.handle(Instant::now(), GatewayInput::Send(message));
+                    self.machine.handle(Instant::now(), GatewayInput::Send(request.into()));
                 }
                 socket = optional(self.dialing.as_mut()) => self.dialed(socket),
                 frame = optional(self.socket.as_mut().map(StreamExt::next)) => self.frame(frame),
@@ -355,14 +357,26 @@ fn room_of(guild: Option<GuildId>, channel: Option<ChannelId>) -> Option<Room> {
     guild.map(Room::Guild).or(channel.map(Room::Call))
 }
 
-impl From<GatewayRequest> for voxhall_protocol::gateway::VoiceStateUpdate {
+impl From<GatewayRequest> for ClientMessage {
     fn from(request: GatewayRequest) -> Self {
-        let guild = request.room.guild();
-        Self {
+        if let Room::Stream(stream) = request.room {
+            return about_stream(stream, request.channel.is_some());
+        }
+        Self::VoiceStateUpdate(VoiceStateUpdate {
             channel_id: request.channel,
             self_mute: request.self_mute,
             self_deaf: request.self_deaf,
-            ..Self::leave(guild)
-        }
+            ..VoiceStateUpdate::leave(request.room.guild())
+        })
+    }
+}
+
+/// What goes live (op 18), watches (op 20), or does neither any more (op 19).
+fn about_stream(stream: StreamRoom, enters: bool) -> ClientMessage {
+    let key = stream.key;
+    match (enters, stream.own) {
+        (false, _) => ClientMessage::StreamDelete(StreamRef::new(key)),
+        (true, false) => ClientMessage::StreamWatch(StreamRef::new(key)),
+        (true, true) => ClientMessage::StreamCreate(StreamCreate::new(key.guild(), key.channel())),
     }
 }

@@ -156,6 +156,7 @@ impl Driver {
                 let (token, endpoint) = (&token, endpoint.as_deref());
                 self.machine.handle(now, Input::VoiceServer { token, endpoint });
             }
+            Command::RoomGone(reason) => self.machine.handle(now, Input::RoomGone(reason)),
             Command::GatewaySessionLost => self.machine.handle(now, Input::GatewaySessionLost),
             Command::RequestHeld => self.machine.handle(now, Input::RequestHeld),
             Command::RequestSent => self.machine.handle(now, Input::RequestSent),
@@ -199,7 +200,7 @@ impl Driver {
             self.machine.handle(now, Input::KeyExhausted);
         }
         if self.shared.player.wants_to_send() {
-            self.machine.handle(now, Input::Speak(SpeakingFlags::VOICE));
+            self.machine.handle(now, Input::Speak(self.room.sound()));
             if self.machine.may_send() {
                 self.resume_link();
             }
@@ -250,9 +251,12 @@ impl Driver {
     fn publish(&mut self, state: ConnectionState) {
         tracing::debug!(room = ?self.room, %state, "voice connection");
         let connected = state == ConnectionState::Connected;
+        if connected {
+            // Whoever waits for the state asks for the channel next.
+            self.outlets.channel.send_replace(self.machine.channel());
+        }
         self.outlets.state.send_replace(state);
         if connected {
-            self.outlets.channel.send_replace(self.machine.channel());
             // What was to be played before the connection was there begins now.
             self.shared.events.player_changed();
         }

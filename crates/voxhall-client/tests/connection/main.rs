@@ -11,3 +11,4 @@ mod resume;
 mod rough_network;
 mod speaking;
 mod story;
+mod streams;

@@ -6,3 +6,4 @@ mod login;
 mod rate_limit;
 mod recovery;
 mod story;
+mod streams;
