@@ -1,6 +1,7 @@
 /** The middle of the page: the room one is in or looks at, with its tiles and its controls. */
 
 import type { JSX } from 'preact';
+import { useEffect, useRef } from 'preact/hooks';
 import { type Room, sameRoom } from '../../protocol/index.ts';
 import { canShareScreen } from '../../media/devices.ts';
 import { useApp } from '../context.ts';
@@ -25,8 +26,10 @@ function Tiles({ room }: { room: Room }): JSX.Element {
   const people = app.world.inRoom(room.channel);
   const live = app.live.value;
   const { phase } = app.join.value;
+  const waits = people.length === 1 && room.guild === null;
+  const tiles = useTileSizes(people.length + (waits ? 1 : 0));
   return (
-    <div class={`tiles ${live.length > 0 ? 'with-streams' : ''}`} data-count={people.length + live.length}>
+    <div class={`tiles ${live.length > 0 ? 'with-streams' : ''}`} ref={tiles}>
       {phase !== 'in' && (
         <p class="tiles-state" role="status">
           {phase === 'joining' ? 'Joining …' : 'The connection was lost. Coming back …'}
@@ -38,9 +41,45 @@ function Tiles({ room }: { room: Room }): JSX.Element {
       {people.map((state) => (
         <PersonTile key={state.user_id} state={state} />
       ))}
-      {people.length === 1 && room.guild === null && <Waiting room={room} />}
+      {waits && <Waiting room={room} />}
     </div>
   );
+}
+
+/** The shape of a tile, and the room between two of them. */
+const SHAPE = 16 / 10;
+const GAP_PX = 12;
+
+/** Keeps tiles as large as all of them fit, and no wider than they are meant to be. */
+function useTileSizes(count: number): { current: HTMLDivElement | null } {
+  const place = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    const element = place.current;
+    if (element === null) return;
+    const fit = (): void => {
+      const style = getComputedStyle(element);
+      const width = element.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
+      const height = element.clientHeight - parseFloat(style.paddingTop) - parseFloat(style.paddingBottom);
+      element.style.setProperty('--tile-width', `${Math.floor(widestTile(count, width, height))}px`);
+    };
+    const size = new ResizeObserver(fit);
+    size.observe(element);
+    fit();
+    return () => size.disconnect();
+  }, [count]);
+  return place;
+}
+
+/** The width at which so many tiles fill a place best. Below 140 pixels nobody is recognised: then one scrolls. */
+export function widestTile(count: number, width: number, height: number): number {
+  let widest = 140;
+  for (let columns = 1; columns <= Math.max(1, count); columns += 1) {
+    const rows = Math.ceil(count / columns);
+    const byWidth = (width - GAP_PX * (columns - 1)) / columns;
+    const byHeight = ((height - GAP_PX * (rows - 1)) / rows) * SHAPE;
+    widest = Math.max(widest, Math.min(byWidth, byHeight));
+  }
+  return Math.min(widest, width);
 }
 
 /** Alone in a private call: the others are rung, or can be again. */
