@@ -1,0 +1,122 @@
+// Two pages and a bot on UDP in one channel.
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { Voxhall } from '../../testkit/javascript/index.js';
+import { launch, visitor } from './lib/chromium.mjs';
+import { LOUD, until, writeTone } from './lib/measure.mjs';
+import { decibels, picture, report } from './lib/person.mjs';
+
+const MINUTE = 60_000;
+
+test('two pages and a bot in one channel', { timeout: 4 * MINUTE }, async (t) => {
+  const server = await Voxhall.start();
+  t.after(() => server.stop());
+  const browser = await launch(t);
+  const ada = await visitor(t, browser, server, 'Ada');
+  const bob = await visitor(t, browser, server, 'Bob');
+  // The owner of the guild moderates, and hears nothing.
+  const exp = await visitor(t, browser, server, 'Exp');
+
+  await t.test('each hears the others', async (t) => {
+    const tone = join(server.folder, 'tone.wav');
+    await writeTone(tone, 440);
+    server.speak(tone);
+    await ada.join(/^General/);
+    await bob.join(/^General/);
+    const bot = await until('the bot is in the room', async () => {
+      const { peers } = await ada.state();
+      const found = peers.find((peer) => peer.user !== bob.id);
+      return found && { id: found.user, name: 'the bot' };
+    });
+    for (const [listener, speaker] of [[ada, bob], [bob, ada], [ada, bot], [bob, bot]]) {
+      report(t, `${listener.name} hears ${speaker.name} at ${decibels(await listener.hears(speaker))}`);
+    }
+    for (const speaker of [ada, bob]) {
+      const heard = await server.heard(speaker, { window: 3_000, within: 15_000 });
+      report(t, `a bot on UDP hears ${speaker.name} at ${decibels(heard)}`);
+      assert.ok(heard > LOUD, `${speaker.name} is heard at ${heard} dBFS`);
+    }
+  });
+
+  await t.test('each sees the other; the camera goes off and on', async (t) => {
+    await ada.press('Turn the camera on');
+    await bob.press('Turn the camera on');
+    report(t, `Bob sees Ada: ${picture(await bob.sees(ada))}`);
+    report(t, `Ada sees Bob: ${picture(await ada.sees(bob))}`);
+    await ada.press('Turn the camera off');
+    await bob.seesNothingOf(ada);
+    await ada.press('Turn the camera on');
+    report(t, `Bob sees Ada again: ${picture(await bob.sees(ada))}`);
+    await bob.hears(ada);
+  });
+
+  await t.test('a page that nobody looks at asks for no pictures', async () => {
+    const { ssrc } = await bob.stream(ada, 'video');
+    await bob.driver.read(`Object.defineProperty(document, 'hidden', { value: true, configurable: true });
+      document.dispatchEvent(new Event('visibilitychange'))`);
+    await until('no pictures come', async () => {
+      const before = await bob.stream(ada, 'video');
+      await new Promise((resolve) => setTimeout(resolve, 700));
+      const after = await bob.stream(ada, 'video');
+      return after.ssrc === ssrc && after.framesDecoded - before.framesDecoded < 2;
+    });
+    await bob.driver.read(`delete document.hidden; document.dispatchEvent(new Event('visibilitychange'))`);
+    await bob.sees(ada);
+  });
+
+  await t.test('who mutes is silent, who is deaf hears nothing', async () => {
+    await ada.press('Mute');
+    await bob.hearsNothingOf(ada);
+    await ada.press('Unmute');
+    await bob.hears(ada);
+    await bob.press('Deafen');
+    await bob.hearsNothingOf(ada);
+    await bob.press('Hear again');
+    await bob.hears(ada);
+  });
+
+  await t.test('one page is loaded again and comes back', async (t) => {
+    await bob.driver.reload();
+    await bob.inRoom();
+    report(t, `Bob hears Ada at ${decibels(await bob.hears(ada))} again`);
+    await ada.hears(bob);
+    await bob.sees(ada);
+  });
+
+  await t.test('a moderator mutes, moves and disconnects', async () => {
+    await exp.join(/^General/);
+    await exp.press('Options for Ada');
+    await exp.press('Mute for everyone');
+    await bob.hearsNothingOf(ada);
+    await exp.press('Options for Ada');
+    await exp.press('Let speak again');
+    await bob.hears(ada);
+    const [general, music] = server.channels;
+    await exp.press('Options for Ada');
+    await exp.driver.choose('Move to', 'Music');
+    await ada.inRoom(music);
+    await bob.shows(ada, false);
+    await exp.press(/^Music/);
+    await exp.inRoom(music);
+    await exp.press('Options for Ada');
+    await exp.driver.choose('Move to', 'General');
+    await ada.inRoom(general);
+    await exp.press(/^General/);
+    await exp.inRoom(general);
+    await bob.hears(ada);
+    await exp.press('Options for Ada');
+    await exp.press('Disconnect');
+    await ada.outOfRoom();
+    await ada.wasTold('You were disconnected');
+    await bob.shows(ada, false);
+    await ada.join(/^General/);
+    await bob.hears(ada);
+  });
+
+  await t.test('one page is killed: the others go on, and it leaves', async () => {
+    await ada.driver.kill();
+    await bob.hears(exp);
+    await bob.shows(ada, false, 75_000);
+  });
+});
