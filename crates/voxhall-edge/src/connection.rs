@@ -4,9 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
-use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
@@ -15,14 +13,16 @@ use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 use crate::listener::{Limits, Peer};
 use crate::sites::Sites;
+use crate::unread;
+use crate::wire::{Held, Wire};
 
 /// The first byte of a TLS connection: content type `handshake` (RFC 8446 section 5.1). No HTTP method starts so.
 const TLS_HANDSHAKE: u8 = 0x16;
@@ -49,8 +49,8 @@ impl Shared {
             () = self.told_to_stop() => return,
         };
         match opened {
-            Ok(Ok(Opened::Plain(stream))) => self.speak_http(stream, Peer { address, tls: false }).await,
-            Ok(Ok(Opened::Tls(stream))) => self.speak_http(stream, Peer { address, tls: true }).await,
+            Ok(Ok(Opened::Plain(wire))) => self.speak_http(wire, address).await,
+            Ok(Ok(Opened::Tls(wire))) => self.speak_http(wire, address).await,
             // Browsers open connections in advance and drop those that they do not need.
             Ok(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 tracing::debug!(%address, "connection ended before the first request");
@@ -67,38 +67,47 @@ impl Shared {
         if stream.peek(&mut first).await? == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        let stream = Held { stream, _slot: slot };
         if first[0] == TLS_HANDSHAKE {
-            Ok(Opened::Tls(Box::new(self.tls.accept(stream).await?)))
+            let stream = Box::new(self.tls.accept(stream).await?);
+            Ok(Opened::Tls(Held::new(stream, slot)))
         } else {
-            Ok(Opened::Plain(stream))
+            Ok(Opened::Plain(Held::new(stream, slot)))
         }
     }
 
-    async fn speak_http<S>(self: &Arc<Self>, stream: S, peer: Peer)
-    where
-        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    {
+    async fn speak_http<W: Wire>(self: &Arc<Self>, wire: Held<W>, address: SocketAddr) {
+        let peer = Peer { address, tls: W::TLS };
         let service = service_fn(|request| self.clone().answer(request, peer));
-        let connection = http1::Builder::new()
+        let mut connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(self.limits.head)
             .max_buf_size(self.limits.head_bytes)
-            .serve_connection(TokioIo::new(stream), service)
+            .serve_connection(TokioIo::new(wire), service)
             .with_upgrades();
-        let mut connection = std::pin::pin!(connection);
         let ended = tokio::select! {
-            ended = connection.as_mut() => ended,
-            () = self.told_to_stop() => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
+            ended = &mut connection => Some(ended),
+            () = self.told_to_stop() => None,
+        };
+        let ended = match ended {
+            Some(ended) => ended,
+            None => {
+                Pin::new(&mut connection).graceful_shutdown();
+                (&mut connection).await
             }
         };
-        let address = peer.address;
         match ended {
             Ok(()) => {}
             Err(error) if error.is_parse() => tracing::info!(%address, %error, "what came is not HTTP"),
             Err(error) => tracing::debug!(%address, %error, "connection failed"),
+        }
+        // A WebSocket is its handler's now.
+        if let Some(parts) = connection.into_parts() {
+            // Boxed, because requests should not carry the size of their connection's end around.
+            let lingering = Box::pin(parts.io.into_inner().linger(self.limits.linger));
+            tokio::select! {
+                () = lingering => {}
+                () = self.told_to_stop() => {}
+            }
         }
     }
 
@@ -112,62 +121,20 @@ impl Shared {
         request: hyper::Request<Incoming>,
         peer: Peer,
     ) -> Result<Response, std::convert::Infallible> {
-        let mut request = request.map(Body::new);
+        let (mut request, unread) = unread::watch(request);
         let extensions = request.extensions_mut();
         // In axum's own words too, for routers that need not know this crate.
         extensions.insert(ConnectInfo(peer.address));
         extensions.insert(peer);
         let router = TowerToHyperService::new(self.sites.route(&request).clone());
-        match timeout(self.limits.request, router.call(request)).await {
-            Ok(answer) => answer,
-            Err(_) => Ok(StatusCode::REQUEST_TIMEOUT.into_response()),
-        }
+        let answer = timeout(self.limits.request, router.call(request)).await;
+        // The answer waits for the rest of the body, so that the connection can be kept.
+        let _ = timeout(self.limits.linger, unread.throw_away(self.limits.body_bytes)).await;
+        answer.unwrap_or_else(|_| Ok(StatusCode::REQUEST_TIMEOUT.into_response()))
     }
 }
 
 enum Opened {
-    Plain(Held),
-    Tls(Box<tokio_rustls::server::TlsStream<Held>>),
-}
-
-/// A TCP stream with its place among [`Limits::connections`], which it keeps when it is upgraded to a WebSocket.
-struct Held {
-    stream: TcpStream,
-    _slot: OwnedSemaphorePermit,
-}
-
-impl AsyncRead for Held {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
-    }
-}
-
-impl AsyncWrite for Held {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
+    Plain(Held<TcpStream>),
+    Tls(Held<Box<TlsStream<TcpStream>>>),
 }

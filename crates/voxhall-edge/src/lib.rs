@@ -27,6 +27,8 @@ pub mod file;
 mod identity;
 mod listener;
 mod sites;
+mod unread;
+mod wire;
 
 pub use authority::LocalAuthority;
 pub use error::Error;

@@ -37,6 +37,8 @@ pub struct Limits {
     pub head_bytes: usize,
     /// Bytes of a request body.
     pub body_bytes: usize,
+    /// How long a client that was answered before it had said all may go on, to be thrown away.
+    pub linger: Duration,
     /// How long requests that run at the end may still take.
     pub drain: Duration,
 }
@@ -50,6 +52,7 @@ impl Default for Limits {
             request: Duration::from_secs(30),
             head_bytes: 16 * 1024,
             body_bytes: 256 * 1024,
+            linger: Duration::from_secs(2),
             drain: Duration::from_secs(2),
         }
     }

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use axum::Router;
-use axum::extract::{ConnectInfo, Extension};
+use axum::extract::{ConnectInfo, Extension, Request};
+use axum::http::StatusCode;
+use axum::response::Response;
 use axum::routing::{get, post};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -146,6 +148,7 @@ async fn slow_clients_are_cut() {
         handshake: brief,
         head: brief,
         request: brief,
+        linger: brief,
         ..Limits::default()
     };
     let server = start(Sites::new(who()), limits).await;
@@ -185,6 +188,100 @@ async fn heads_and_bodies_have_a_limit() {
     let mut status = [0; 12];
     stream.read_exact(&mut status).await.unwrap();
     assert_eq!(&status, b"HTTP/1.1 413");
+}
+
+/// Reads one answer, head and body; the connection may go on.
+async fn answer(stream: &mut (impl AsyncRead + Unpin)) -> String {
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"\r\n\r\n") {
+        answer.push(stream.read_u8().await.unwrap());
+    }
+    let head = String::from_utf8(answer).unwrap();
+    let length = head.split_once("content-length: ").map_or("0", |(_, rest)| rest);
+    let length = length.split_once("\r\n").map_or(length, |(length, _)| length);
+    let mut body = vec![0; length.parse().unwrap()];
+    stream.read_exact(&mut body).await.unwrap();
+    head + std::str::from_utf8(&body).unwrap()
+}
+
+#[tokio::test]
+async fn who_is_refused_before_the_body_came_can_send_it_and_ask_again() {
+    let (refused, mut refusals) = tokio::sync::mpsc::channel(1);
+    let refuse = post(move || {
+        let refused = refused.clone();
+        async move {
+            refused.send(()).await.unwrap();
+            StatusCode::UNAUTHORIZED
+        }
+    });
+    let server = start(Sites::new(who().route("/refused", refuse)), Limits::default()).await;
+    let mut stream = server.secure().await.unwrap();
+    let head = b"POST /refused HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\n";
+    stream.write_all(head).await.unwrap();
+    refusals.recv().await.unwrap();
+    // The server has every chance to end the connection in the middle of the request.
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    stream.write_all(b"body").await.unwrap();
+    assert!(answer(&mut stream).await.starts_with("HTTP/1.1 401"));
+    assert!(ask(stream, "localhost").await.ends_with("tls=true"));
+}
+
+#[tokio::test]
+async fn who_sends_too_much_hears_so_and_a_goodbye() {
+    let server = start(Sites::new(who()), Limits::default()).await;
+    let body = "x".repeat(16 << 20);
+    let too_long_a_body = format!(
+        "POST /body HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let too_long_a_head = format!("GET / HTTP/1.1\r\nHost: localhost\r\nX: {body}\r\n\r\n");
+    for (request, status) in [(too_long_a_body, "413"), (too_long_a_head, "431")] {
+        let mut stream = server.secure().await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        stream.flush().await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn tls_never_ends_without_a_goodbye() {
+    let brief = Limits {
+        head: Duration::from_millis(50),
+        ..Limits::default()
+    };
+    let server = start(Sites::new(who().route("/upgrade", get(leave_at_once))), brief).await;
+    let upgrade =
+        "GET /upgrade HTTP/1.1\r\nHost: localhost\r\nConnection: upgrade\r\nUpgrade: silence\r\n\r\n";
+    for (request, starts) in [
+        // Idle for too long, before and after a request; not HTTP; a socket that its handler drops.
+        ("", ""),
+        ("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", "HTTP/1.1 200"),
+        ("GET / HTTP/1.1\r\nHost: loc", ""),
+        ("never heard of it\r\n\r\n", "HTTP/1.1 400"),
+        (upgrade, "HTTP/1.1 101"),
+    ] {
+        let mut stream = server.secure().await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        // A connection that is cut is an error.
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with(starts), "{request:?} {answer:?}");
+    }
+}
+
+async fn leave_at_once(mut request: Request) -> Response {
+    let upgrade = hyper::upgrade::on(&mut request);
+    tokio::spawn(async move { drop(upgrade.await.unwrap()) });
+    Response::builder()
+        .status(StatusCode::SWITCHING_PROTOCOLS)
+        .header("upgrade", "silence")
+        .header("connection", "upgrade")
+        .body(axum::body::Body::empty())
+        .unwrap()
 }
 
 #[tokio::test]
