@@ -352,7 +352,6 @@ impl Guild {
 ///
 /// Clients replace what they know by the lists that a guild object holds, so here those must not stand.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct GuildProfile(pub Guild);
 
@@ -380,5 +379,24 @@ impl Serialize for GuildProfile {
             fields.retain(|name, _| !CONTENTS.contains(&name.as_str()));
         }
         whole.serialize(serializer)
+    }
+}
+
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for GuildProfile {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "GuildProfile".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let mut schema = Guild::json_schema(generator);
+        let is_content = |name: &str| CONTENTS.contains(&name);
+        if let Some(Value::Object(properties)) = schema.get_mut("properties") {
+            properties.retain(|name, _| !is_content(name));
+        }
+        if let Some(Value::Array(required)) = schema.get_mut("required") {
+            required.retain(|name| !name.as_str().is_some_and(is_content));
+        }
+        schema
     }
 }
