@@ -15,6 +15,8 @@ pub async fn awake<T>(future: impl Future<Output = T>) -> T {
             return done;
         }
         tokio::task::yield_now().await;
+        // The thread that SQL runs on needs a core too.
+        std::thread::yield_now();
     }
 }
 
