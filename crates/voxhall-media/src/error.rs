@@ -3,6 +3,10 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::annexb::AnnexBFault;
+use crate::ivf::IvfFault;
+use crate::matroska::MatroskaFault;
+use crate::mp4::Mp4Fault;
 use crate::ogg::OggFault;
 use crate::opus::PacketFault;
 use crate::wav::WavFault;
@@ -15,7 +19,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[non_exhaustive]
 pub enum Error {
     /// The reader or writer underneath failed.
-    #[error("reading or writing the audio failed: {0}")]
+    #[error("reading or writing the file failed: {0}")]
     Io(#[from] io::Error),
     /// A file could not be opened or used; says which.
     #[error("{}: {source}", path.display())]
@@ -42,6 +46,28 @@ pub enum Error {
     /// A WAV file that cannot be read or written.
     #[error("{0}")]
     Wav(#[from] WavFault),
+    /// The bytes are of no format that carries pictures.
+    #[error(
+        "not MP4, Matroska, WebM, IVF, or raw H.264 or H.265; convert it with `ffmpeg -i IN -c:v libx264 -bf 0 -g 60 -c:a libopus OUT.mp4`"
+    )]
+    UnknownVideoFormat,
+    /// A file without pictures that can be sent; says what it has instead.
+    #[error(
+        "the file has no pictures that can be sent ({0}); convert it with `ffmpeg -i IN -c:v libx264 -bf 0 -g 60 -c:a libopus OUT.mp4`"
+    )]
+    NoPictures(String),
+    /// An IVF file that cannot be read.
+    #[error("{0}")]
+    Ivf(#[from] IvfFault),
+    /// A raw video file that cannot be read.
+    #[error("{0}")]
+    AnnexB(#[from] AnnexBFault),
+    /// A Matroska file that cannot be read or written.
+    #[error("{0}")]
+    Matroska(#[from] MatroskaFault),
+    /// An MP4 file that cannot be read.
+    #[error("{0}")]
+    Mp4(#[from] Mp4Fault),
     /// PCM that does not fill a packet.
     #[error(
         "{samples} samples do not fill an Opus packet; pass 120, 240, 480, 960, 1920 or 2880 per channel"

@@ -1,4 +1,4 @@
-//! Opus, audio containers, signals, jitter buffer and mixer; knows nothing of calls.
+//! Opus and encoded video: containers, packets, jitter buffers, signals and a mixer; knows nothing of calls.
 //!
 //! Everything here runs on what it is handed: readers and writers are generic over [`std::io::Read`] and
 //! [`std::io::Write`], time is an [`Instant`](std::time::Instant) argument, and nothing starts a thread or a task.
@@ -18,24 +18,37 @@
 //! | [`jitter`] | the playout buffer of one RTP stream |
 //! | [`mixer`] | several voices into one stream |
 //! | [`record`] | several voices on one timeline |
+//! | [`video`] | encoded pictures, told apart without decoding |
+//! | [`ivf`], [`annexb`], [`matroska`], [`mp4`] | files of pictures, the latter two with sound |
+//! | [`movie`] | what can be shown: a file of any of these formats |
+//! | [`payload`] | video in RTP payloads and out of them |
+//! | [`assembly`] | the packets of a video stream put together to frames |
 //!
 //! # Features
 //!
 //! `opus-codec` (default): encoding and decoding. Without it, files can still be played and recorded packet for
 //! packet.
 
+pub mod annexb;
+pub mod assembly;
 mod error;
 mod filled;
+pub mod ivf;
 pub mod jitter;
+pub mod matroska;
 pub mod mixer;
+pub mod movie;
+pub mod mp4;
 pub mod ogg;
 pub mod opus;
+pub mod payload;
 pub mod pcm;
 pub mod record;
 pub mod resample;
 mod sequence;
 pub mod signal;
 pub mod source;
+pub mod video;
 pub mod wav;
 
 pub use error::{Error, Result};

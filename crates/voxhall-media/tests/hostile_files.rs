@@ -1,7 +1,10 @@
 //! Mutated files: an error or audio, but no panic, no hang and no more memory than the file is large.
 
+use std::io::Cursor;
+
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
+use voxhall_media::movie::{self, MovieOptions};
 use voxhall_media::ogg::OggReader;
 use voxhall_media::wav::WavReader;
 
@@ -77,6 +80,63 @@ fn mutated_ogg_files_are_survived() {
             reader.next_packet().unwrap().is_none(),
             "seed {seed}: an error does not end the file"
         );
+    }
+}
+
+/// One file of each format and codec.
+const MOVIES: [&[u8]; 9] = [
+    include_bytes!("data/pattern.h264"),
+    include_bytes!("data/pattern.h265"),
+    include_bytes!("data/pattern-vp8.ivf"),
+    include_bytes!("data/pattern-av1.ivf"),
+    include_bytes!("data/pattern-vp9.webm"),
+    include_bytes!("data/pattern-h265.mkv"),
+    include_bytes!("data/pattern-h264.mp4"),
+    include_bytes!("data/pattern-h264-fragmented.mp4"),
+    include_bytes!("data/pattern-av1.mp4"),
+];
+
+/// Shows a file to its end, and says how many pictures and bytes of them there were.
+fn show(file: &'static [u8], context: &str) {
+    let Ok(mut movie) = movie::open_with(move || Ok(Cursor::new(file)), MovieOptions::default()) else {
+        return;
+    };
+    let (mut pictures, mut bytes) = (0, 0);
+    while let Ok(Some(frame)) = movie.pictures.next_frame() {
+        pictures += 1;
+        bytes += frame.data.len();
+        // A table of samples may name the same bytes over and over.
+        assert!(pictures <= file.len() && bytes <= 64 << 20, "{context}");
+    }
+    assert!(movie.pictures.next_frame().unwrap().is_none(), "{context}");
+    let mut frames = 0;
+    while let Some(Ok(Some(_))) = movie.sound.as_mut().map(|sound| sound.next_frame()) {
+        frames += 1;
+        // Holes are filled with silence, of an hour at most each.
+        if frames > 100_000 {
+            break;
+        }
+    }
+}
+
+#[test]
+fn mutated_movies_are_survived() {
+    for (index, original) in MOVIES.iter().enumerate() {
+        for seed in 0..400 {
+            let mut rng = SmallRng::seed_from_u64(seed);
+            let mut file = original.to_vec();
+            mutate(&mut file, &mut rng);
+            show(file.leak(), &format!("file {index}, seed {seed}"));
+        }
+    }
+}
+
+#[test]
+fn movies_that_break_off_are_survived() {
+    for (index, original) in MOVIES.iter().enumerate() {
+        for end in (0..original.len()).step_by(7) {
+            show(&original[..end], &format!("file {index} cut at {end}"));
+        }
     }
 }
 

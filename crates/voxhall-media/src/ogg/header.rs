@@ -61,7 +61,7 @@ impl OpusHead {
         })
     }
 
-    pub(super) fn to_packet(self) -> Bytes {
+    pub(crate) fn to_packet(self) -> Bytes {
         let mut packet = Vec::with_capacity(Self::LENGTH);
         packet.extend_from_slice(b"OpusHead\x01");
         packet.push(self.channels.count() as u8);

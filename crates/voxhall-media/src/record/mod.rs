@@ -3,10 +3,12 @@
 //! Each sender counts RTP timestamps from an origin of its own, and the network adds its delays. A [`Timeline`] puts
 //! them side by side: where a sender's packet lies is known from its arrival once, and from then on by its timestamp.
 //!
-//! [`OggTrack`] writes one person's packets as they were received; `MixRecorder` decodes everyone into one WAV file.
+//! [`OggTrack`] writes one person's packets as they were received; `MixRecorder` decodes everyone into one WAV file;
+//! [`MovieTrack`] writes one person's pictures and sound into one Matroska file.
 
 #[cfg(feature = "opus-codec")]
 mod mix;
+mod movie;
 mod order;
 mod track;
 
@@ -14,9 +16,10 @@ use std::time::{Duration, Instant};
 
 #[cfg(feature = "opus-codec")]
 pub use mix::MixRecorder;
+pub use movie::{MovieTrack, Taken};
 pub use track::OggTrack;
 
-use crate::samples_in;
+use crate::{SAMPLE_RATE, samples_in};
 
 /// How far the place by timestamp may be off the place by arrival before the timestamps are taken to have jumped.
 const TOLERANCE: Duration = Duration::from_millis(500);
@@ -40,12 +43,19 @@ impl Timeline {
         samples_in(at.saturating_duration_since(self.start))
     }
 
-    /// The place-finder for one more RTP stream.
+    /// The place-finder for one more RTP stream of sound.
     #[must_use]
     pub const fn stream(&self) -> StreamClock {
+        self.stream_at(SAMPLE_RATE)
+    }
+
+    /// The place-finder for one more RTP stream whose timestamps count `rate` ticks a second.
+    #[must_use]
+    pub const fn stream_at(&self, rate: u32) -> StreamClock {
         StreamClock {
             timeline: *self,
-            latest: None,
+            rate,
+            anchor: None,
         }
     }
 }
@@ -54,7 +64,9 @@ impl Timeline {
 #[derive(Debug, Clone)]
 pub struct StreamClock {
     timeline: Timeline,
-    latest: Option<(u32, u64)>,
+    rate: u32,
+    /// A timestamp and its place, from which the next ones count.
+    anchor: Option<(u32, u64)>,
 }
 
 impl StreamClock {
@@ -64,15 +76,31 @@ impl StreamClock {
     /// apart by more than half a second, as after a pause in which the sender's clock stood still, arrival counts.
     pub fn place(&mut self, timestamp: u32, arrival: Instant) -> u64 {
         let by_arrival = self.timeline.position(arrival);
-        let by_timestamp = self.latest.and_then(|(latest, position)| {
-            let step = i64::from(timestamp.wrapping_sub(latest) as i32);
-            position.checked_add_signed(step)
-        });
-        let position = by_timestamp
-            .filter(|position| position.abs_diff(by_arrival) <= samples_in(TOLERANCE))
-            .unwrap_or(by_arrival);
-        self.latest = Some((timestamp, position));
+        let by_timestamp = self.anchor.and_then(|anchor| self.count_on(anchor, timestamp));
+        let in_tolerance =
+            by_timestamp.filter(|position| position.abs_diff(by_arrival) <= samples_in(TOLERANCE));
+        let position = in_tolerance.unwrap_or(by_arrival);
+        let step = self
+            .anchor
+            .map_or(0, |(anchor, _)| timestamp.wrapping_sub(anchor).cast_signed());
+        match self.anchor {
+            // Within a second of the anchor the rounding of other clocks cannot add up, so it stays where it is.
+            Some(_) if in_tolerance.is_some() && step.unsigned_abs() < self.rate => {}
+            Some((anchor, at)) if in_tolerance.is_some() => {
+                let seconds = step / self.rate.cast_signed();
+                let ticks = (seconds * self.rate.cast_signed()).cast_unsigned();
+                let samples = i64::from(seconds) * i64::from(SAMPLE_RATE);
+                self.anchor = Some((anchor.wrapping_add(ticks), at.saturating_add_signed(samples)));
+            }
+            _ => self.anchor = Some((timestamp, position)),
+        }
         position
+    }
+
+    /// The place of a timestamp, counted from that of another; `None` before the start.
+    fn count_on(&self, (anchor, position): (u32, u64), timestamp: u32) -> Option<u64> {
+        let step = i64::from(timestamp.wrapping_sub(anchor).cast_signed());
+        position.checked_add_signed(step * i64::from(SAMPLE_RATE) / i64::from(self.rate))
     }
 }
 
@@ -107,6 +135,19 @@ mod tests {
             240_960
         );
         assert_eq!(clock.place(9_000_000, start + Duration::from_secs(6)), 288_000);
+    }
+
+    #[test]
+    fn other_clocks_do_not_drift_by_rounding() {
+        let start = Instant::now();
+        let mut clock = Timeline::starting_at(start).stream_at(90_000);
+        // 29.97 pictures a second, for three hours.
+        for index in 0..324_000u32 {
+            let arrival = start + Duration::from_secs(u64::from(index) * 1_001) / 30_000;
+            let position = clock.place(index.wrapping_mul(3_003).wrapping_sub(77), arrival);
+            let due = u64::from(index) * 3_003 * 48 / 90;
+            assert!(position.abs_diff(due) <= 1, "{position} instead of {due}");
+        }
     }
 
     #[test]

@@ -18,6 +18,8 @@ const PATIENCE: usize = 10;
 pub(super) struct Placed {
     /// On the timeline.
     pub position: u64,
+    /// RTP timestamp.
+    pub timestamp: u32,
     pub frame: AudioFrame,
     /// Packets that were lost just before it.
     pub lost: u32,
@@ -108,6 +110,7 @@ impl Ordered {
             self.next = Some(sequence + 1);
             self.released.push(Placed {
                 position: self.clock.place(held.timestamp, held.arrival),
+                timestamp: held.timestamp,
                 frame: held.frame,
                 // The tracker lets no packet run ahead by more than some thousands.
                 lost: u32::try_from(lost).unwrap_or(0),
