@@ -23,7 +23,6 @@ use voxhall_transport::demux::{self, Datagram, LegacyDiscovery};
 
 use crate::{CoreConfig, Event, MAX_DATAGRAM, MemberId, MemberPosition, RoomId, WorkerStats};
 
-mod arrivals;
 mod audio;
 mod binding;
 mod commands;
@@ -34,13 +33,11 @@ mod handshake;
 mod history;
 mod ice;
 mod ingress;
-mod keyframe;
 mod layer;
 mod limiter;
 mod member;
 mod outbox;
 mod protection;
-mod reception;
 mod reports;
 mod rewrite;
 mod room;
@@ -124,7 +121,7 @@ impl Core {
             timers: Timers::default(),
             scratch: Box::new([0; MAX_DATAGRAM]),
             translation: Translation::new(),
-            statuses: Vec::with_capacity(arrivals::CAPACITY),
+            statuses: Vec::with_capacity(voxhall_transport::arrivals::CAPACITY),
             lost: Vec::with_capacity(gaps::CAPACITY),
             events: VecDeque::new(),
             stats: WorkerStats::default(),

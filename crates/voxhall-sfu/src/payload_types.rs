@@ -1,5 +1,7 @@
 //! Payload types, which are numbers of each client's own: `voice-gateway.md` section 9.
 
+use voxhall_media::payload::starts_keyframe;
+use voxhall_media::video::VideoCodec;
 use voxhall_protocol::voice::{Codec, CodecName};
 
 /// How many payload types there are: RTP has seven bits for them.
@@ -32,6 +34,19 @@ impl MediaCodec {
             CodecName::Av1 => Self::Av1,
             CodecName::Other(_) => return None,
         })
+    }
+
+    /// Whether a payload is the start of a keyframe.
+    pub(crate) fn starts_keyframe(self, payload: &[u8]) -> bool {
+        let codec = match self {
+            Self::Opus => return false,
+            Self::H264 => VideoCodec::H264,
+            Self::H265 => VideoCodec::H265,
+            Self::Vp8 => VideoCodec::Vp8,
+            Self::Vp9 => VideoCodec::Vp9,
+            Self::Av1 => VideoCodec::Av1,
+        };
+        starts_keyframe(codec, payload)
     }
 
     pub(crate) const fn is_audio(self) -> bool {

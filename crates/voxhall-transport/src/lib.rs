@@ -11,10 +11,13 @@
 //!
 //! Not here: sockets, rooms, DTLS, packetisation of codecs.
 
+pub mod arrivals;
 pub mod crypto;
 pub mod demux;
 mod error;
 pub mod extension;
+pub mod losses;
+pub mod reception;
 pub mod replay;
 pub mod rtcp;
 pub mod rtp;

@@ -3,9 +3,9 @@
 use std::time::Instant;
 
 use voxhall_protocol::voice::Ssrc;
+use voxhall_transport::arrivals::Arrivals;
 use voxhall_transport::{Cipher, Sealer};
 
-use super::arrivals::Arrivals;
 use super::binding::{Bindings, Proof};
 use super::gaps::Gaps;
 use super::history::History;

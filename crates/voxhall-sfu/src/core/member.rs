@@ -4,14 +4,14 @@ use std::time::{Duration, Instant};
 
 use voxhall_protocol::voice::Ssrc;
 use voxhall_transport::SequenceNumber;
+use voxhall_transport::arrivals::Arrivals;
 use voxhall_transport::crypto::PacketFingerprint;
+use voxhall_transport::reception::Reception;
 use voxhall_transport::replay::{MAX_JUMP, ReplayWindow};
 use voxhall_transport::rtp::ExtendedSequence;
 
-use super::arrivals::Arrivals;
 use super::binding::{Bindings, Proof};
 use super::layer::{Layer, Viewer};
-use super::reception::Reception;
 use super::sending_limit::SendingLimit;
 use super::ssrc_table::StreamRole;
 use super::webrtc::WebRtc;

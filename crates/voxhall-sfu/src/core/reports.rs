@@ -211,7 +211,9 @@ impl Core {
         for index in arriving.drain(..) {
             self.send_rtcp(index, out, |writer, member| {
                 let media = member.any_stream();
-                let header = member.arrivals.report(origin, media, &mut statuses);
+                let header = member
+                    .arrivals
+                    .report(SERVER_SENDER, media, origin, &mut statuses);
                 header.is_some_and(|header| writer.transport_feedback(&header, &statuses).is_ok())
             });
         }

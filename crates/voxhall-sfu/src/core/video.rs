@@ -8,7 +8,6 @@ use voxhall_transport::rtx::RtxPayload;
 use voxhall_transport::{PayloadType, RtpPacket, SequenceNumber};
 
 use super::ingress::seat;
-use super::keyframe::starts_keyframe;
 use super::layer::Layer;
 use super::member::Member;
 use super::outbox::Outbox;
@@ -182,7 +181,7 @@ impl Core {
             payload_start: rewritten.payload_start,
             // Until a frame's end told, it may be.
             encrypted: dave && state.encrypted != Some(false),
-            starts_keyframe: starts_keyframe(from.codec, &packet[rewritten.payload_start..]),
+            starts_keyframe: from.codec.starts_keyframe(&packet[rewritten.payload_start..]),
         };
         out.burst();
         self.translation.begin();

@@ -1,19 +1,18 @@
-//! When numbered packets came, for the publisher's bandwidth estimation (transport-wide congestion control).
+//! When numbered packets came, for the sender's bandwidth estimation (transport-wide congestion control).
 
 use std::time::{Duration, Instant};
 
+use crate::rtcp::FeedbackHeader;
+use crate::rtp::{ExtendedSequence, SequenceNumber, SequenceUnwrapper};
 use voxhall_protocol::voice::Ssrc;
-use voxhall_transport::SequenceNumber;
-use voxhall_transport::rtcp::{FeedbackHeader, SERVER_SENDER};
-use voxhall_transport::rtp::{ExtendedSequence, SequenceUnwrapper};
 
 /// Packets noted between two reports at most: a hundred milliseconds at five thousand a second. A report on as many
 /// fits into a datagram.
-pub(super) const CAPACITY: usize = 512;
+pub const CAPACITY: usize = 512;
 
-/// Notes the arrivals of one publisher's packets.
+/// Notes the arrivals of one sender's packets.
 #[derive(Debug, Default)]
-pub(super) struct Arrivals {
+pub struct Arrivals {
     unwrapper: SequenceUnwrapper,
     noted: Vec<Arrival>,
     /// The first number that no report covered yet.
@@ -23,19 +22,19 @@ pub(super) struct Arrivals {
 
 /// One packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Arrival {
-    pub(super) sequence: ExtendedSequence,
-    pub(super) at: Instant,
+struct Arrival {
+    sequence: ExtendedSequence,
+    at: Instant,
 }
 
 impl Arrivals {
     /// Makes room, so that noting a packet never has to. Without room nothing is noted.
-    pub(super) fn reserve(&mut self) {
+    pub fn reserve(&mut self) {
         self.noted.reserve_exact(CAPACITY - self.noted.len());
     }
 
     /// Notes a packet. True if it is the first since the last report.
-    pub(super) fn note(&mut self, sequence: SequenceNumber, now: Instant) -> bool {
+    pub fn note(&mut self, sequence: SequenceNumber, now: Instant) -> bool {
         if self.noted.len() == self.noted.capacity() {
             return false;
         }
@@ -48,12 +47,13 @@ impl Arrivals {
     }
 
     /// Puts what came since the last report into `statuses`: for each number from the first on that was not reported,
-    /// how long after the packet before it the packet came, in units of [`TICK`], or `None` if it did not come.
-    /// `origin` is what the reference time counts from, `media` one of the publisher's streams.
-    pub(super) fn report(
+    /// how long after the packet before it the packet came, in units of 250 µs, or `None` if it did not come.
+    /// `sender` is who reports, `media` one of the publisher's streams, `origin` what the reference time counts from. `None` if nothing came.
+    pub fn report(
         &mut self,
-        origin: Instant,
+        sender: Ssrc,
         media: Ssrc,
+        origin: Instant,
         statuses: &mut Vec<Option<i16>>,
     ) -> Option<FeedbackHeader> {
         statuses.clear();
@@ -85,7 +85,7 @@ impl Arrivals {
         let feedback_count = self.reports;
         self.reports = self.reports.wrapping_add(1);
         Some(FeedbackHeader {
-            sender: SERVER_SENDER,
+            sender,
             media,
             base_sequence: base.sequence(),
             // 24 bits, which wrap.
@@ -117,20 +117,20 @@ mod tests {
         let mut arrivals = Arrivals::default();
         arrivals.reserve();
         let mut statuses = Vec::new();
-        assert_eq!(arrivals.report(origin, Ssrc(9), &mut statuses), None);
+        assert_eq!(arrivals.report(Ssrc(1), Ssrc(9), origin, &mut statuses), None);
         note(
             &mut arrivals,
             origin,
             &[(65_534, 70), (65_535, 71), (2, 80), (1, 82), (1, 83)],
         );
-        let header = arrivals.report(origin, Ssrc(9), &mut statuses).unwrap();
+        let header = arrivals.report(Ssrc(1), Ssrc(9), origin, &mut statuses).unwrap();
         assert_eq!(
             (header.base_sequence, header.reference_time),
             (SequenceNumber(65_534), 1)
         );
         assert_eq!(statuses, [Some(24), Some(4), None, Some(44), Some(-8)]);
         note(&mut arrivals, origin, &[(1, 99), (4, 100)]);
-        let header = arrivals.report(origin, Ssrc(9), &mut statuses).unwrap();
+        let header = arrivals.report(Ssrc(1), Ssrc(9), origin, &mut statuses).unwrap();
         assert_eq!(
             (header.base_sequence, header.feedback_count),
             (SequenceNumber(3), 1)
@@ -145,9 +145,9 @@ mod tests {
         arrivals.reserve();
         let mut statuses = Vec::new();
         note(&mut arrivals, origin, &[(1, 0)]);
-        arrivals.report(origin, Ssrc(9), &mut statuses).unwrap();
+        arrivals.report(Ssrc(1), Ssrc(9), origin, &mut statuses).unwrap();
         note(&mut arrivals, origin, &[(9_000, 5), (20_000, 6)]);
-        let header = arrivals.report(origin, Ssrc(9), &mut statuses).unwrap();
+        let header = arrivals.report(Ssrc(1), Ssrc(9), origin, &mut statuses).unwrap();
         assert_eq!((header.base_sequence.0, statuses.len()), (9_000, 1));
     }
 

@@ -2,12 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use crate::rtcp::ReportBlock;
 use voxhall_protocol::voice::Ssrc;
-use voxhall_transport::rtcp::ReportBlock;
 
 /// Counts what arrives of one stream.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Reception {
+pub struct Reception {
     started: bool,
     first: u32,
     highest: u32,
@@ -22,7 +22,7 @@ pub(super) struct Reception {
 
 impl Reception {
     /// Counts a packet that is neither forged nor a duplicate. `arrival` is the time of arrival in the stream's clock.
-    pub(super) fn record(&mut self, sequence: u16, timestamp: u32, arrival: u32) {
+    pub fn record(&mut self, sequence: u16, timestamp: u32, arrival: u32) {
         self.received = self.received.wrapping_add(1);
         let transit = arrival.wrapping_sub(timestamp);
         if !self.started {
@@ -45,17 +45,17 @@ impl Reception {
     }
 
     /// The newest sequence number; `None` before the first packet.
-    pub(super) fn newest(&self) -> Option<u16> {
+    pub fn newest(&self) -> Option<u16> {
         self.started.then_some(self.highest as u16)
     }
 
     /// Remembers when a sender report came and the middle 32 bits of its NTP time.
-    pub(super) fn record_sender_report(&mut self, ntp_middle: u32, now: Instant) {
+    pub fn record_sender_report(&mut self, ntp_middle: u32, now: Instant) {
         self.sender_report = Some((ntp_middle, now));
     }
 
     /// What to tell the sender of `source`; `None` before its first packet.
-    pub(super) fn report(&mut self, now: Instant, source: Ssrc) -> Option<ReportBlock> {
+    pub fn report(&mut self, now: Instant, source: Ssrc) -> Option<ReportBlock> {
         if !self.started {
             return None;
         }
