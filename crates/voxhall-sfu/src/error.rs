@@ -17,7 +17,7 @@ pub enum Error {
     },
     /// The TCP port with the number of the UDP port cannot be had.
     #[error(
-        "cannot open TCP port {address} for WebRTC: {source}; choose another --media-port or end what uses it"
+        "cannot open TCP port {address} for WebRTC: {source}; choose another --media-port, end what uses it, or do without TCP (--no-media-tcp)"
     )]
     BindTcp {
         /// The address asked for.

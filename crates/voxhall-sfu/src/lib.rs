@@ -9,14 +9,17 @@
 //! | discovery in all forms, pings, keep-alives | `core::unauthenticated` |
 //! | finds a packet's member by SSRC and a successful decryption, refuses replays | `core::ingress` |
 //! | follows members whose address changes | `core::binding` |
+//! | ICE-lite, DTLS and SRTP of WebRTC members; their own SSRCs become those that Ready gave | `core::ice`, `core::handshake`, `core::srtp`, `core::sources` |
+//! | WebRTC over TCP | `streams` |
 //! | enforces mute, deaf, announced layers; the listener's payload types; end-to-end encryption's rule | `core::audio`, `core::video` |
-//! | simulcast by wants, changes of layer at keyframes, numbers without gaps | `core::layer`, `core::continuity` |
-//! | sends video again that got lost | `core::history`, `core::control` |
+//! | simulcast by wants, changes of layer at keyframes, numbers and times without gaps | `core::layer`, `core::continuity`, `core::timeline` |
+//! | header extensions in each receiver's numbers | `core::rewrite`, `core::translation` |
+//! | sends video again that got lost, and asks for what got lost on its way here | `core::history`, `core::control`, `core::gaps` |
 //! | loses, delays, doubles and damages datagrams on purpose | [`impairment`] |
 //! | keyframe requests, receiver reports, sender reports, reports of arrivals | `core::control`, `core::reports` |
 //!
 //! What it does not do: estimate a receiver's bandwidth and lower its layer by itself, cap the number of loud speakers,
-//! WebRTC transports, relay a room between workers.
+//! relay a room between workers.
 //!
 //! Speed: the packet path takes no lock and allocates nothing. [`floor`] is the least that forwarding can cost; the
 //! bench `fanout` measures a worker against it.

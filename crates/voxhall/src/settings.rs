@@ -20,6 +20,8 @@ pub struct Settings {
     pub voice_listen: SocketAddr,
     /// The first worker's UDP port; 0 for any.
     pub media_port: u16,
+    /// Whether browsers may come over TCP too, on the same port numbers.
+    pub media_tcp: bool,
     /// What clients are told to send media to.
     pub media_addresses: Vec<IpAddr>,
     /// Threads that forward media.
@@ -142,6 +144,7 @@ mod tests {
             listen: listen.parse().unwrap(),
             voice_listen: voice_listen.parse().unwrap(),
             media_port: 0,
+            media_tcp: true,
             media_addresses: vec![media.parse().unwrap()],
             workers: 1,
             resume_window: Duration::from_secs(60),

@@ -222,6 +222,7 @@ fn node_config(settings: &Settings, doors: &Doors) -> NodeConfig {
         media_addresses: settings.media_addresses.clone(),
         media_bind: settings.media_bind(),
         media_port: settings.media_port,
+        media_tcp: settings.media_tcp,
         workers: settings.workers,
         legacy_modes: settings.legacy_modes,
         legacy_versions: settings.legacy_versions,

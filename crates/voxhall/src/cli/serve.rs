@@ -59,6 +59,10 @@ pub struct Args {
     #[arg(long, value_name = "PORT", default_value_t = 50_000)]
     media_port: u16,
 
+    /// Take browsers over UDP alone: by default the media ports are opened for TCP too, for networks that block UDP
+    #[arg(long)]
+    no_media_tcp: bool,
+
     /// Where clients are told to send media; may be repeated, the first is the one in Ready
     #[arg(long = "media-address", value_name = "IP", default_values_t = [IpAddr::V4(Ipv4Addr::LOCALHOST)])]
     media_addresses: Vec<IpAddr>,
@@ -207,6 +211,7 @@ impl Args {
             listen: self.listen,
             voice_listen: self.voice_listen,
             media_port: self.media_port,
+            media_tcp: !self.no_media_tcp,
             media_addresses: self.media_addresses.clone(),
             workers: self.workers.map_or(cores, usize::from),
             resume_window: Duration::from_secs(self.resume_window),
