@@ -106,7 +106,7 @@ test('tiles ask for what they can show', () => {
 
 test('the encoder sends no more than somebody looks at', () => {
   const hd = 1280 * 720;
-  const own = ssrc(7);
+  const own = [ssrc(7), ssrc(131073)];
   assert.deepEqual(encoderOrders({ any: 100 }, own, hd), { active: true, scaleDownBy: 1 });
   assert.deepEqual(encoderOrders({ any: 0, '7': 0 }, own, hd), { active: false, scaleDownBy: 1 });
   assert.deepEqual(encoderOrders({ any: 0 }, own, hd).active, false);
@@ -116,5 +116,7 @@ test('the encoder sends no more than somebody looks at', () => {
   });
   // A picture between two steps is sent as the larger one.
   assert.equal(encoderOrders({ '7': 100, pixelCounts: { '7': hd / 3 } }, own, hd).scaleDownBy, 1.5);
-  assert.equal(encoderOrders({ any: 100 }, NO_SSRC, hd).active, true);
+  // The server may call it by the number of Ready; others' numbers mean nothing.
+  assert.equal(encoderOrders({ pixelCounts: { '131073': hd / 16 } }, own, hd).scaleDownBy, 4);
+  assert.equal(encoderOrders({ '99': 0 }, own, hd).active, true);
 });

@@ -2,7 +2,7 @@
 
 import type { Random } from '../backoff.ts';
 import { Emitter } from '../emitter.ts';
-import { NO_SSRC, type UserId } from '../ids.ts';
+import { NO_SSRC, type Ssrc, type UserId } from '../ids.ts';
 import { SpeakingFlag, type SpeakingFlags, VoiceClose, VoiceOp } from '../opcodes.ts';
 import { Alarm, type Clock, Socket } from '../platform.ts';
 import { parseServerFragment } from '../webrtc/fragment.ts';
@@ -66,6 +66,8 @@ export class VoiceConnection extends Emitter<VoiceConnectionEvents> {
   #local: Promise<LocalDescription>;
   #connectionId = crypto.randomUUID();
   #own: OwnSsrcs = { audio: NO_SSRC, video: NO_SSRC, rtx: NO_SSRC };
+  /** What Ready calls the own layers: the server may go on to call them so. */
+  #assigned: Ssrc[] = [];
   #speaks = false;
   #wants: SinkWants | null = null;
   #serverWants: SinkWants = { any: 100 };
@@ -194,6 +196,7 @@ export class VoiceConnection extends Emitter<VoiceConnectionEvents> {
         this.#socket = null;
         return;
       case 'ready':
+        this.#assigned = output.ready.streams.map((stream) => stream.ssrc);
         void this.#selectProtocol();
         return;
       case 'description':
@@ -320,7 +323,8 @@ export class VoiceConnection extends Emitter<VoiceConnectionEvents> {
 
   #orderVideo(): void {
     const { width = 1280, height = 720 } = this.#video?.getSettings() ?? {};
-    void this.#peer.orderVideo(encoderOrders(this.#serverWants, this.#own.video, width * height));
+    const names = [this.#own.video, ...this.#assigned];
+    void this.#peer.orderVideo(encoderOrders(this.#serverWants, names, width * height));
   }
 
   #transportChanged(state: RTCPeerConnectionState): void {

@@ -1,6 +1,6 @@
 /** Who wants how much of which video: op 15 in both directions. */
 
-import { NO_SSRC, type Ssrc } from '../ids.ts';
+import type { Ssrc } from '../ids.ts';
 import type { EncoderOrders } from '../webrtc/peer.ts';
 import type { SinkWants } from './messages.ts';
 
@@ -29,12 +29,15 @@ export function sinkWants(views: Iterable<View>, deaf: boolean): SinkWants {
 /** Steps that a picture is scaled down in: a new one restarts the encoder, so there are few. */
 const STEPS = [1, 1.5, 2, 3, 4];
 
-/** What the server's wishes mean for the encoder of a video of so many pixels. */
-export function encoderOrders(wants: SinkWants, ssrc: Ssrc, sourcePixels: number): EncoderOrders {
-  if (ssrc === NO_SSRC) return { active: true, scaleDownBy: 1 };
-  const named = wants[String(ssrc)];
-  const quality = typeof named === 'number' ? named : (wants.any ?? 100);
-  const pixels = wants.pixelCounts?.[String(ssrc)];
+/**
+ * What the server's wishes mean for the encoder of a video of so many pixels. The video goes by the number that the
+ * browser chose, and by the one that Ready assigned to it.
+ */
+export function encoderOrders(wants: SinkWants, names: readonly Ssrc[], sourcePixels: number): EncoderOrders {
+  const keys = names.map(String);
+  const named = keys.map((key) => wants[key]).find((quality) => typeof quality === 'number');
+  const quality = named ?? wants.any ?? 100;
+  const pixels = keys.map((key) => wants.pixelCounts?.[key]).find((count) => count !== undefined);
   const exact = pixels === undefined || pixels <= 0 ? 1 : Math.sqrt(sourcePixels / pixels);
   // Never smaller than what is seen: the last step that keeps at least that.
   const scaleDownBy = STEPS.filter((step) => step <= exact * 1.05).at(-1) ?? 1;

@@ -20,8 +20,8 @@ export interface AnswerTerms {
   remote: ReadonlyMap<string, RemoteStream>;
 }
 
-/** What a camera begins with. Chromium's own beginning of 300 kbit/s shows a blurred picture for ten seconds. */
-const START_KBPS = 1200;
+/** What a camera begins with; a browser's own beginning, or what it reckoned from sound, shows blurred pictures. */
+const START_KBPS = 1000;
 
 const AUDIO_LEVEL = 'urn:ietf:params:rtp-hdrext:ssrc-audio-level';
 const TRANSPORT_CC = 'http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01';
@@ -127,7 +127,9 @@ function format(section: OfferSection, { format }: PayloadType, own: boolean, te
   const parts = format === '' ? [] : [format];
   if (section.kind === 'audio') parts.push(`usedtx=${terms.sendsVideo ? 0 : 1}`);
   else if (own) parts.unshift(`x-google-max-bitrate=${terms.maxVideoKbps}`);
-  if (section.kind === 'video' && own && terms.sendsVideo) parts.push(`x-google-start-bitrate=${Math.min(terms.maxVideoKbps, START_KBPS)}`);
+  if (section.kind === 'video' && own && terms.sendsVideo) {
+    parts.push(`x-google-start-bitrate=${Math.min(terms.maxVideoKbps, START_KBPS)}`);
+  }
   return parts.join(';');
 }
 

@@ -58,6 +58,12 @@ export interface EncoderOrders {
   scaleDownBy: number;
 }
 
+/** Browsers that know this field say it in the specification's extensions only (W3C webrtc-extensions). */
+type Parameters = RTCRtpSendParameters & { degradationPreference?: string };
+
+/** How long a picture keeps its size after the camera was turned on. */
+const STEADY_MS = 3_000;
+
 /** A connection to one media server. */
 export class Peer {
   readonly #connection: RTCPeerConnection;
@@ -73,6 +79,8 @@ export class Peer {
   #due = false;
   #running = false;
   #closed = false;
+  /** The picture keeps its size whatever happens. */
+  #steady = false;
   #orders: EncoderOrders = { active: true, scaleDownBy: 1 };
 
   constructor(
@@ -127,6 +135,8 @@ export class Peer {
   async send(kind: OfferSection['kind'], track: MediaStreamTrack | null): Promise<void> {
     if (this.#closed) return;
     const transceiver = this.#own[kind];
+    const begins = kind === 'video' && track !== null && transceiver.sender.track === null;
+    if (begins) this.#beginVideo();
     await transceiver.sender.replaceTrack(track);
     const direction = track === null ? 'recvonly' : 'sendrecv';
     if (transceiver.direction === direction || this.#closed) return;
@@ -240,12 +250,26 @@ export class Peer {
     this.listener.ownChanged(own);
   }
 
+  /**
+   * A camera that has just been turned on is sent over an estimate of the time before, which was made from sound. A
+   * browser would shrink the picture at once and take a quarter of a minute to let it grow again, long after the
+   * estimate has grown. So it may be blurred for a moment instead.
+   */
+  #beginVideo(): void {
+    this.#steady = true;
+    setTimeout(() => {
+      this.#steady = false;
+      void this.#configureVideo();
+    }, STEADY_MS);
+  }
+
   async #configureVideo(): Promise<void> {
     const { sender, direction } = this.#own.video;
     if (this.#closed || direction !== 'sendrecv') return;
-    const parameters = sender.getParameters();
+    const parameters: Parameters = sender.getParameters();
     const encoding = parameters.encodings[0];
     if (encoding === undefined) return;
+    parameters.degradationPreference = this.#steady ? 'maintain-resolution' : 'balanced';
     encoding.active = this.#orders.active;
     encoding.maxBitrate = this.limits.maxBitrate;
     encoding.maxFramerate = this.limits.maxFramerate;
