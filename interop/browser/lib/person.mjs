@@ -45,9 +45,10 @@ export class Person {
 
   inRoom(channel, within = 15_000) {
     return until(`${this.name} is in the room`, async () => {
-      const { room, link, transport } = await this.state();
+      const { room, link, transport, notices } = await this.state();
       const there = room !== null && room.phase === 'in' && (channel === undefined || room.channel === channel);
-      return there && link === 'connected' && transport === 'connected';
+      if (there && link === 'connected' && transport === 'connected') return true;
+      throw new Error(JSON.stringify({ room, link, transport, notices }));
     }, within);
   }
 
