@@ -21,6 +21,7 @@ use slab::Slab;
 use voxhall_transport::SequenceNumber;
 use voxhall_transport::demux::{self, Datagram, LegacyDiscovery};
 
+use crate::bandwidth::allocation::Stream;
 use crate::{CoreConfig, Event, MAX_DATAGRAM, MemberId, MemberPosition, RoomId, WorkerStats};
 
 mod audio;
@@ -28,6 +29,7 @@ mod binding;
 mod commands;
 mod continuity;
 mod control;
+mod downlink;
 mod gaps;
 mod handshake;
 mod history;
@@ -37,6 +39,7 @@ mod layer;
 mod limiter;
 mod member;
 mod outbox;
+mod padding;
 mod protection;
 mod reports;
 mod rewrite;
@@ -52,6 +55,7 @@ mod unauthenticated;
 mod video;
 mod webrtc;
 
+use downlink::Offer;
 use limiter::Limiter;
 use member::Member;
 use room::Room;
@@ -94,6 +98,8 @@ pub struct Core {
     statuses: Vec<Option<i16>>,
     /// Where a report of losses is put together.
     lost: Vec<SequenceNumber>,
+    /// Where what is offered to a receiver is put together.
+    offers: (Vec<Offer>, Vec<Stream>),
     events: VecDeque<Event>,
     stats: WorkerStats,
 }
@@ -123,6 +129,7 @@ impl Core {
             translation: Translation::new(),
             statuses: Vec::with_capacity(voxhall_transport::arrivals::CAPACITY),
             lost: Vec::with_capacity(gaps::CAPACITY),
+            offers: (Vec::new(), Vec::new()),
             events: VecDeque::new(),
             stats: WorkerStats::default(),
         }

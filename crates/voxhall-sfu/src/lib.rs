@@ -15,11 +15,11 @@
 //! | simulcast by wants, changes of layer at keyframes, numbers and times without gaps | `core::layer`, `core::continuity`, `core::timeline` |
 //! | header extensions in each receiver's numbers | `core::rewrite`, `core::translation` |
 //! | sends video again that got lost, and asks for what got lost on its way here | `core::history`, `core::control`, `core::gaps` |
+//! | finds out what a receiver's link carries, and gives it the layers that fit; voices first | [`bandwidth`], `core::downlink`, `core::padding` |
 //! | loses, delays, doubles and damages datagrams on purpose | [`impairment`] |
 //! | keyframe requests, receiver reports, sender reports, reports of arrivals | `core::control`, `core::reports` |
 //!
-//! What it does not do: estimate a receiver's bandwidth and lower its layer by itself, cap the number of loud speakers,
-//! relay a room between workers.
+//! What it does not do: cap the number of loud speakers, relay a room between workers.
 //!
 //! Speed: the packet path takes no lock and allocates nothing. [`floor`] is the least that forwarding can cost; the
 //! bench `fanout` measures a worker against it.

@@ -108,6 +108,20 @@ impl PayloadTypes {
         self.outgoing[codec as usize]
     }
 
+    /// Whether the client can decode any video.
+    pub(crate) fn takes_video(&self) -> bool {
+        let opus = MediaCodec::Opus as usize;
+        self.outgoing
+            .iter()
+            .enumerate()
+            .any(|(codec, known)| codec != opus && known.is_some())
+    }
+
+    /// The client's number for retransmissions of some codec, if it takes any.
+    pub(crate) fn any_retransmission(&self) -> Option<u8> {
+        self.outgoing.iter().flatten().find_map(|known| known.rtx)
+    }
+
     fn add(&mut self, codec: &Codec) {
         let (Some(media_codec), true) = (MediaCodec::from_name(&codec.name), is_usable(codec.payload_type))
         else {

@@ -59,6 +59,14 @@ counters! {
         rtcp,
         /// Bandwidth probes taken; they are never forwarded.
         probes,
+        /// Reports taken on when video arrived at a receiver.
+        transport_feedback,
+        /// Packets of padding sent to find out what a receiver's link carries.
+        padding,
+        /// Times that a receiver was given a lower layer of somebody's video, or none, because its link carries no more.
+        layers_lowered,
+        /// Times that a receiver was given a higher layer again.
+        layers_raised,
         /// Video packets sent again because a receiver asked.
         retransmitted,
         /// Video packets asked for again that got lost on their way here.

@@ -15,6 +15,11 @@ use super::Bitrate;
 pub const MAX_LAYERS: usize = 4;
 /// So much more room than a layer's rate is asked for before it is taken: rates vary.
 const MARGIN: f64 = 1.1;
+/// The share of a rate for which there has to be room, or a layer is taken away again: after a queue grew, an estimate is
+/// that much below what the link did carry.
+const KEEP: f64 = 0.8;
+/// With so much more than there is room for, a layer cannot even be waited out until its successor begins.
+const FLOOD: f64 = 1.5;
 /// How long there has to be room for a step up.
 const PATIENCE: Duration = Duration::from_secs(3);
 const LONGEST_PATIENCE: Duration = Duration::from_secs(48);
@@ -77,6 +82,8 @@ impl Stream {
 pub struct Decision {
     /// Whether a stream's layer changed.
     pub changed: bool,
+    /// Whether so much too much is sent that what was taken away has to end at once, whatever that looks like.
+    pub is_flood: bool,
     /// What the link would have to carry for the next step up; `None` if there is room or nothing more is wanted.
     pub goal: Option<Bitrate>,
 }
@@ -128,8 +135,9 @@ impl Allocator {
         }
     }
 
-    /// Decides anew which layer of each stream is granted. `reserve` is what the voices take; video gets what is left
-    /// of the estimate. To be asked a few times a second.
+    /// Decides anew which layer of each stream is granted. `reserve` is kept free for voices that may begin to speak: it
+    /// is there before anything is raised. Voices that speak have shown already how much room they leave. To be asked a
+    /// few times a second.
     pub fn decide(
         &mut self,
         now: Instant,
@@ -144,19 +152,24 @@ impl Allocator {
             stream.fit_to_choices();
             changed |= stream.granted != before;
         }
-        changed |= self.step_down(now, budget, streams);
+        let is_flood = taken(streams) > estimate.scaled(FLOOD);
+        changed |= self.step_down(now, estimate, streams);
         changed |= begin_new(budget, streams);
         let (raised, goal) = self.step_up(now, budget, streams);
         Decision {
             changed: changed | raised,
+            is_flood,
             goal: goal.map(|goal| goal.plus(reserve)),
         }
     }
 
     /// Lowers streams until they fit.
-    fn step_down(&mut self, now: Instant, budget: Bitrate, streams: &mut [Stream]) -> bool {
+    fn step_down(&mut self, now: Instant, estimate: Bitrate, streams: &mut [Stream]) -> bool {
+        if taken(streams).scaled(KEEP) <= estimate {
+            return false;
+        }
         let mut lowered = false;
-        while taken(streams) > budget && lower_one(streams) {
+        while taken(streams) > estimate && lower_one(streams) {
             lowered = true;
         }
         if lowered {
@@ -327,8 +340,15 @@ mod tests {
         let mut receiver = Receiver::new(&[stream(&[LOW, HIGH])]);
         receiver.decide(2_000);
         assert_eq!(receiver.granted(), [Some(1)]);
-        let decision = receiver.decide(500);
+        assert!(!receiver.decide(600).is_flood);
+        assert_eq!(
+            receiver.granted(),
+            [Some(1)],
+            "not quite enough is enough for what is there"
+        );
+        let decision = receiver.decide(450);
         assert_eq!(receiver.granted(), [Some(0)]);
+        assert!(decision.is_flood);
         assert_eq!(decision.goal, Some(Bitrate::kilobits(770 + 50)));
         assert_eq!(receiver.decide(2_000).goal, None, "the room is there");
         assert_eq!(receiver.pass(2_900, 2_000), [Some(0)]);
@@ -392,10 +412,16 @@ mod tests {
         receiver.decide(2_000);
         assert_eq!(receiver.granted(), [Some(1), Some(1)]);
         receiver.decide(1_200);
+        assert_eq!(
+            receiver.granted(),
+            [Some(1), Some(1)],
+            "an estimate after overuse"
+        );
+        receiver.decide(1_100);
         assert_eq!(receiver.granted(), [Some(1), Some(0)]);
         receiver.decide(400);
         assert_eq!(receiver.granted(), [Some(0), Some(0)]);
-        receiver.decide(250);
+        receiver.decide(200);
         assert_eq!(receiver.granted(), [Some(0), None]);
         receiver.decide(50);
         assert_eq!(receiver.granted(), [None, None]);

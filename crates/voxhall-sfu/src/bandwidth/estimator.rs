@@ -16,7 +16,7 @@ use super::probe::{Probe, Prober};
 use super::queue::QueueDelay;
 use super::trend::{Trend, Usage};
 
-/// What a link is believed to carry before anything is known.
+/// What a link is believed to carry at least before anything is known.
 const START: Bitrate = Bitrate::kilobits(1_000);
 /// No link is believed to carry less, and none more.
 const LEAST: Bitrate = Bitrate::kilobits(50);
@@ -31,6 +31,8 @@ const DELTA_UNIT: i64 = 250;
 const REFERENCE_UNIT: i64 = 64_000;
 /// A receiver's clock that jumps so far has nothing to do with what it was.
 const CLOCK_JUMP: i64 = 10_000_000;
+/// Who sends less than this share of the estimate does not fill a queue without padding.
+const LITTLE_SENT: f64 = 0.8;
 /// Losses come from a queue that is full if packets wait for so long.
 const STANDING_QUEUE: u64 = 30_000;
 /// Reports are missed after so long without one, and then the estimate shrinks by so much at these intervals.
@@ -68,10 +70,9 @@ pub struct Estimator {
 }
 
 impl Estimator {
-    /// An estimator for a receiver of which nothing is known. One that said it reports arrivals is begun with
-    /// carefully; another is believed to take everything until it says otherwise.
+    /// An estimator for a receiver of which nothing is known: it is believed to take everything until it says otherwise.
     #[must_use]
-    pub fn new(now: Instant, reports_arrivals: bool) -> Self {
+    pub fn new(now: Instant) -> Self {
         Self {
             origin: now,
             history: SendHistory::new(),
@@ -81,7 +82,7 @@ impl Estimator {
             queue: QueueDelay::default(),
             acknowledged: RateMeter::over_millis(ACKNOWLEDGED_WINDOW),
             sent: RateMeter::over_millis(SENT_WINDOW),
-            delay: reports_arrivals.then(|| RateControl::starting_at(START)),
+            delay: None,
             loss: LossControl::never_below(LEAST),
             prober: Prober::new(),
             round_trip: 0,
@@ -115,7 +116,7 @@ impl Estimator {
     /// A packet of so many bytes was sent with the [next number](Self::next_sequence).
     pub fn on_sent(&mut self, now: Instant, bytes: usize) {
         let now = self.micros(now);
-        let probing = self.prober.is_sending(now);
+        let probing = self.prober.is_sending();
         self.history.push(now, bytes, probing);
         self.sent.record(now, bytes);
         self.unreported_since.get_or_insert(now);
@@ -146,31 +147,21 @@ impl Estimator {
         self.guess_missed(missed, start, &reported);
         self.reported_at = Some(now);
         self.unreported_since = None;
-        let current = self.estimate_or(now, START);
-        let acknowledged = self.acknowledged.rate(0);
-        let limit = acknowledged.map(|rate| rate.scaled(AHEAD).plus(Bitrate::kilobits(10)));
-        let reduced_at = self.delay.as_ref().and_then(RateControl::reduced_at).unwrap_or(0);
-        let lost = if reported.sent_at >= reduced_at {
-            self.loss.count(now, reported, current, limit)
-        } else {
-            // It does not show yet what the last reduction did.
-            None
+        let Some(current) = self.estimate().or_else(|| self.first_rate(now)) else {
+            return;
         };
-        // The queue is full: it grows no longer, but throws away what is too much.
-        let is_full = lost.is_some_and(|lost| lost >= LITTLE) && self.queue.waiting() > STANDING_QUEUE;
+        let usage = self.judge_losses(now, &reported, current);
         let delay = self
             .delay
             .get_or_insert_with(|| RateControl::starting_at(current));
         delay.observe(&Observation {
             now,
-            usage: if is_full { Usage::Over } else { self.trend.usage() },
-            acknowledged,
+            usage,
+            acknowledged: self.acknowledged.rate(0),
             round_trip: self.round_trip,
         });
-        let shown = shown.or_else(|| self.prober.reported_beyond(now));
-        if let (Some(shown), Some(delay)) = (shown, &mut self.delay) {
-            delay.raise_to(shown);
-            self.loss.raise_to(shown);
+        if let Some(shown) = shown.or_else(|| self.prober.reported_beyond(now)) {
+            self.believe(shown);
         }
     }
 
@@ -202,12 +193,19 @@ impl Estimator {
     }
 
     /// The padding to send now, as numbered packets like all others. To be asked whenever
-    /// [`poll_timeout`](Self::poll_timeout) has come.
-    pub fn probe(&mut self, now: Instant) -> Option<Probe> {
+    /// [`poll_timeout`](Self::poll_timeout) has come. Where there can be no padding, or nobody would report on it, the
+    /// goal is believed in from time to time, until what is sent then shows something else.
+    pub fn probe(&mut self, now: Instant, takes_padding: bool) -> Option<Probe> {
         let now = self.micros(now);
         let estimate = self.estimate()?;
         let calm = self.is_calm(now);
-        self.prober.poll(now, estimate, calm)
+        if takes_padding && self.delay.is_some() {
+            return self.prober.poll(now, estimate, calm);
+        }
+        if let Some(goal) = self.prober.try_goal(now, estimate, calm) {
+            self.believe(goal);
+        }
+        None
     }
 
     /// When [`on_timeout`](Self::on_timeout) and [`probe`](Self::probe) are to be called next, at the latest.
@@ -223,12 +221,7 @@ impl Estimator {
     /// Lets the estimate shrink while reports are missing.
     pub fn on_timeout(&mut self, now: Instant) {
         let now = self.micros(now);
-        let Some(since) = self.unreported_since.filter(|since| now >= since + SILENCE) else {
-            return;
-        };
-        if self.reported_at.is_none() && now >= since + GIVE_UP {
-            // It never reported an arrival, whatever it said that it would.
-            self.delay = None;
+        if self.unreported_since.is_none_or(|since| now < since + SILENCE) {
             return;
         }
         if let Some(delay) = self
@@ -319,9 +312,46 @@ impl Estimator {
         time
     }
 
-    fn estimate_or(&self, now: u64, otherwise: Bitrate) -> Bitrate {
-        self.estimate()
-            .unwrap_or_else(|| self.sent.rate(now).unwrap_or_default().max(otherwise))
+    /// What to begin with, once it is known what is sent: nothing speaks against that.
+    fn first_rate(&self, now: u64) -> Option<Bitrate> {
+        let sent = self.sent.rate(now)?;
+        Some(sent.scaled(AHEAD).max(START))
+    }
+
+    /// Counts what a report says of losses, and returns what it says of the link's use.
+    fn judge_losses(&mut self, now: u64, reported: &Reported, current: Bitrate) -> Usage {
+        let acknowledged = self.acknowledged.rate(0);
+        let limit = acknowledged.map(|rate| rate.scaled(AHEAD).plus(Bitrate::kilobits(10)));
+        let reduced_at = self.delay.as_ref().and_then(RateControl::reduced_at).unwrap_or(0);
+        // What was sent before the last reduction does not show its effect.
+        let shows_effect = reported.sent_at >= reduced_at;
+        let lost = if shows_effect {
+            self.loss.count(now, *reported, current, limit)
+        } else {
+            None
+        };
+        // A full queue grows no longer, but throws away what is too much.
+        if lost.is_some_and(|lost| lost >= LITTLE) && self.queue.waiting() > STANDING_QUEUE {
+            return Usage::Over;
+        }
+        match self.trend.usage() {
+            // What a probe did is no reason to send less than before it.
+            Usage::Over if self.prober.is_felt(now) && self.sends_little(now, current) => Usage::Under,
+            usage => usage,
+        }
+    }
+
+    /// Whether much less is sent than the link is believed to carry.
+    fn sends_little(&self, now: u64, current: Bitrate) -> bool {
+        self.sent.rate(now).unwrap_or_default() < current.scaled(LITTLE_SENT)
+    }
+
+    /// Believes that the link carries a rate.
+    fn believe(&mut self, rate: Bitrate) {
+        if let Some(delay) = &mut self.delay {
+            delay.raise_to(rate);
+        }
+        self.loss.raise_to(rate);
     }
 
     /// Whether the receiver reports arrivals, so that what else it says adds nothing.
@@ -332,12 +362,13 @@ impl Estimator {
 
     /// Whether nothing speaks against sending more.
     fn is_calm(&self, now: u64) -> bool {
-        let delay = self.delay.as_ref().filter(|_| self.is_reported(now));
-        let Some(delay) = delay else { return false };
-        let recovered = delay
-            .reduced_at()
-            .is_none_or(|last| now.saturating_sub(last) >= RECOVERY);
-        recovered && self.trend.usage() == Usage::Normal && self.loss.is_quiet()
+        let reduced_at = self.delay.as_ref().and_then(RateControl::reduced_at);
+        let recovered = reduced_at.is_none_or(|last| now.saturating_sub(last) >= RECOVERY);
+        let reported_lately = self
+            .reported_at
+            .is_some_and(|last| now.saturating_sub(last) < RECOVERY);
+        let in_use = reported_lately && self.trend.usage() != Usage::Normal;
+        recovered && !in_use && self.loss.is_quiet(now)
     }
 
     fn micros(&self, now: Instant) -> u64 {

@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use voxhall_transport::SequenceNumber;
 
-/// Packets remembered: a second at ten megabits. Feedback on older ones comes too late to tell anything.
-const PACKETS: usize = 1024;
+/// Packets remembered: half a second at ten megabits. Feedback on older ones comes too late to tell anything.
+const PACKETS: usize = 512;
 
 /// The packets sent to one receiver, by their number on the transport.
 #[derive(Debug)]
@@ -112,16 +112,21 @@ mod tests {
         assert_eq!(history.acknowledge(newest).map(|sent| sent.at), Some(69_999));
         assert_eq!(history.acknowledge(newest), None, "a copy of the report");
         assert_eq!(history.acknowledge(newest.next()), None, "was not sent yet");
-        let oldest = SequenceNumber((70_000_u32 - 1024) as u16);
+        let oldest = SequenceNumber((70_000_u32 - 512) as u16);
         assert_eq!(
             history.acknowledge(oldest).map(|sent| sent.at),
-            Some(70_000 - 1024)
+            Some(70_000 - 512)
         );
         assert_eq!(
             history.acknowledge(SequenceNumber(oldest.0 - 1)),
             None,
             "was forgotten"
         );
+    }
+
+    #[test]
+    fn a_packet_takes_sixteen_bytes() {
+        assert_eq!(size_of::<Sent>(), 16);
     }
 
     #[test]
@@ -136,7 +141,7 @@ mod tests {
         assert_eq!(history.acknowledge(SequenceNumber(1_995)), None);
         assert_eq!(
             history.give_up(0..end),
-            (1024 - 10) * 100,
+            (512 - 10) * 100,
             "the others are forgotten"
         );
     }

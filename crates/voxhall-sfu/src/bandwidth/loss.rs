@@ -15,6 +15,10 @@ const LEAST_PACKETS: u32 = 20;
 const QUIET_PERIOD: u64 = 1_000_000;
 /// Growth is not made up for longer pauses between reports.
 const LONGEST_STEP: u64 = 2_000_000;
+/// A receiver report that comes so soon after a reduction speaks of the time before it, too.
+const EFFECT: u64 = 1_500_000;
+/// Losses are remembered for so long.
+const MEMORY: u64 = 3_000_000;
 /// A receiver whose own estimate is beyond what is sent by this factor has not seen its limit.
 const UNPROVEN: f64 = 1.2;
 
@@ -61,9 +65,9 @@ impl LossControl {
         self.bound.map(|bound| Bitrate(bound as u64))
     }
 
-    /// Whether so little is lost that more may be sent.
-    pub(super) fn is_quiet(&self) -> bool {
-        self.lost < LITTLE
+    /// Whether so little is lost that more may be sent. What was lost long ago is no reason any more.
+    pub(super) fn is_quiet(&self, now: u64) -> bool {
+        self.lost < LITTLE || self.since.is_none_or(|since| now.saturating_sub(since) > MEMORY)
     }
 
     /// Believes a rate that was measured, if it is higher.
@@ -103,7 +107,12 @@ impl LossControl {
     /// Takes the share lost since the last report, from a receiver that reports nothing better.
     pub(super) fn report(&mut self, now: u64, lost: f64, current: Bitrate) {
         self.since.get_or_insert(now);
-        self.judge(now, lost, current, None);
+        let shows_effect = self
+            .reduced_at
+            .is_none_or(|reduced| now.saturating_sub(reduced) >= EFFECT);
+        if shows_effect {
+            self.judge(now, lost, current, None);
+        }
     }
 
     /// Takes what a receiver estimates by itself, while `sent` goes to it.
@@ -156,13 +165,20 @@ mod tests {
         assert_eq!(control.bound(), None, "no reason yet");
         control.report(1_000_000, 0.2, RATE);
         assert_eq!(control.bound(), Some(Bitrate::kilobits(900)));
-        control.report(2_000_000, 0.05, RATE);
+        control.report(2_000_000, 0.9, RATE);
+        assert_eq!(
+            control.bound(),
+            Some(Bitrate::kilobits(900)),
+            "of the time before"
+        );
+        control.report(3_000_000, 0.05, RATE);
         assert_eq!(control.bound(), Some(Bitrate::kilobits(900)));
-        assert!(!control.is_quiet());
-        control.report(3_000_000, 0.01, RATE);
+        assert!(!control.is_quiet(3_500_000));
+        assert!(control.is_quiet(7_000_000), "nobody was sent anything since");
+        control.report(4_000_000, 0.01, RATE);
         assert_eq!(control.bound(), Some(Bitrate::kilobits(973)));
-        assert!(control.is_quiet());
-        for second in 4..200 {
+        assert!(control.is_quiet(4_000_000));
+        for second in 5..200 {
             control.report(second * 1_000_000, 0.9, RATE);
         }
         assert_eq!(control.bound(), Some(Bitrate::kilobits(50)), "and never less");

@@ -13,16 +13,23 @@ pub struct Probe {
     pub bytes: usize,
 }
 
-/// How long a probe takes: longer ones fill the queue that the voices go through too.
+/// How long a probe takes: longer ones fill the queue that the voices go through too. It may take longer until there are
+/// enough packets to tell anything, but not too long.
 const LENGTH: u64 = 60_000;
+const LONGEST: u64 = 400_000;
+const ENOUGH_PACKETS: u32 = 8;
 /// How often padding goes out meanwhile.
 const STEP: u64 = 5_000;
+/// So many bytes are waited for before padding goes out.
+const SMALLEST: usize = 200;
 /// A probe asks for no more than the estimate times this.
 const BOLDNESS: f64 = 2.0;
 /// The goal is passed by so much, or its rate would not quite be proven.
 const MARGIN: f64 = 1.05;
 /// How long a report on the last packets can take.
 const PATIENCE: u64 = 1_000_000;
+/// For so long after it a probe's queue can be felt.
+const FELT: u64 = 700_000;
 /// The time between probes: after one that reached its rate, and after one that did not, which doubles.
 const NEXT: u64 = 300_000;
 const RETRY: u64 = 3_000_000;
@@ -43,6 +50,7 @@ pub(super) struct Prober {
     earliest: u64,
     retry: u64,
     running: Option<Run>,
+    felt_until: Option<u64>,
 }
 
 /// A probe under way.
@@ -51,6 +59,8 @@ struct Run {
     rate: Bitrate,
     start: u64,
     next_step: u64,
+    /// When everything was sent.
+    ended: Option<u64>,
     sent: Tally,
     arrived: Tally,
 }
@@ -72,6 +82,7 @@ impl Prober {
             earliest: 0,
             retry: RETRY,
             running: None,
+            felt_until: None,
         }
     }
 
@@ -81,49 +92,66 @@ impl Prober {
     }
 
     /// Whether a packet that is sent now belongs to a probe.
-    pub(super) fn is_sending(&self, now: u64) -> bool {
-        self.running.is_some_and(|run| now < run.start + LENGTH)
+    pub(super) fn is_sending(&self) -> bool {
+        self.running.is_some_and(|run| run.ended.is_none())
+    }
+
+    /// Whether a queue that grows now may be that of a probe.
+    pub(super) fn is_felt(&self, now: u64) -> bool {
+        self.is_sending() || self.felt_until.is_some_and(|until| now < until)
     }
 
     /// When [`poll`](Self::poll) has to be called again.
     pub(super) fn next(&self, estimate: Bitrate) -> Option<u64> {
         match self.running {
-            Some(run) if run.next_step < run.start + LENGTH => Some(run.next_step),
-            Some(run) => Some(run.start + LENGTH + PATIENCE),
+            Some(run) => Some(run.ended.map_or(run.next_step, |ended| ended + PATIENCE)),
             None => self.goal.filter(|goal| *goal > estimate).map(|_| self.earliest),
         }
     }
 
     /// The padding to send now. `calm` says whether a new probe may begin.
     pub(super) fn poll(&mut self, now: u64, estimate: Bitrate, calm: bool) -> Option<Probe> {
-        if self
-            .running
-            .is_some_and(|run| now >= run.start + LENGTH + PATIENCE)
-        {
+        let ended = self.running.and_then(|run| run.ended);
+        if ended.is_some_and(|ended| now >= ended + PATIENCE) {
             self.running = None;
             self.fail(now);
         }
         if self.running.is_none() {
-            let goal = self
-                .goal
-                .filter(|goal| now >= self.earliest && *goal > estimate)?;
-            if !calm {
-                self.earliest = now + NEXT;
-                return None;
-            }
+            let goal = self.wanted(now, estimate, calm)?;
             self.running = Some(Run {
                 rate: goal.scaled(MARGIN).min(estimate.scaled(BOLDNESS)),
                 start: now,
                 next_step: now,
+                ended: None,
                 sent: Tally::default(),
                 arrived: Tally::default(),
             });
         }
-        let run = self.running.as_mut().filter(|run| now < run.start + LENGTH)?;
-        run.next_step = now + STEP;
-        let due = run.rate.bytes_in(now - run.start + STEP);
-        let bytes = due.saturating_sub(run.sent.bytes) as usize;
-        (bytes > 0).then_some(Probe { bytes })
+        let run = self.running.as_mut()?;
+        let probe = run.step(now);
+        if run.ended == Some(now) {
+            self.felt_until = Some(now + FELT);
+        }
+        probe
+    }
+
+    /// The goal, if it is time to find out about it.
+    fn wanted(&mut self, now: u64, estimate: Bitrate, calm: bool) -> Option<Bitrate> {
+        let goal = self
+            .goal
+            .filter(|goal| now >= self.earliest && *goal > estimate)?;
+        if calm {
+            return Some(goal);
+        }
+        self.earliest = now + NEXT;
+        None
+    }
+
+    /// The rate to believe in without a probe, for a receiver that takes no padding: what is sent then will show.
+    pub(super) fn try_goal(&mut self, now: u64, estimate: Bitrate, calm: bool) -> Option<Bitrate> {
+        let goal = self.wanted(now, estimate, calm)?;
+        self.fail(now);
+        Some(goal)
     }
 
     /// A packet of the probe was sent.
@@ -137,7 +165,7 @@ impl Prober {
     pub(super) fn arrived(&mut self, now: u64, sent: &Sent, at: u64) -> Option<Bitrate> {
         let run = self.running.as_mut().filter(|run| sent.at >= run.start)?;
         run.arrived.add(at, u64::from(sent.bytes));
-        if now < run.start + LENGTH || run.arrived.packets < run.sent.packets {
+        if run.ended.is_none() || run.arrived.packets < run.sent.packets {
             return None;
         }
         self.conclude(now)
@@ -145,7 +173,7 @@ impl Prober {
 
     /// Concludes from what arrived, if the report went beyond the probe and enough of it arrived.
     pub(super) fn reported_beyond(&mut self, now: u64) -> Option<Bitrate> {
-        let run = self.running.filter(|run| now >= run.start + LENGTH)?;
+        let run = self.running.filter(|run| run.ended.is_some())?;
         let complete = f64::from(run.arrived.packets) >= COMPLETE * f64::from(run.sent.packets);
         if complete { self.conclude(now) } else { None }
     }
@@ -169,6 +197,22 @@ impl Prober {
 }
 
 impl Run {
+    /// The padding to send in a step, or the end.
+    fn step(&mut self, now: u64) -> Option<Probe> {
+        let elapsed = now - self.start;
+        let is_enough = elapsed >= LENGTH && self.sent.packets >= ENOUGH_PACKETS;
+        if is_enough || elapsed >= LONGEST {
+            self.ended.get_or_insert(now);
+        }
+        if self.ended.is_some() {
+            return None;
+        }
+        self.next_step = now + STEP;
+        let due = self.rate.bytes_in(elapsed + STEP);
+        let bytes = due.saturating_sub(self.sent.bytes) as usize;
+        (bytes >= SMALLEST).then_some(Probe { bytes })
+    }
+
     fn shown(&self) -> Option<Bitrate> {
         if self.arrived.packets < LEAST_PACKETS {
             return None;

@@ -61,7 +61,7 @@ impl Link {
             start: now,
             network,
             way_down,
-            estimator: Estimator::new(now, true),
+            estimator: Estimator::new(now),
             source,
             owed: 0.0,
             next_frame: now,
@@ -130,7 +130,7 @@ impl Link {
             }
         }
         self.estimator.on_timeout(self.now);
-        while let Some(probe) = self.estimator.probe(self.now) {
+        while let Some(probe) = self.estimator.probe(self.now, true) {
             for _ in 0..probe.bytes.div_ceil(280) {
                 self.send(280);
             }
@@ -396,8 +396,7 @@ fn without_reports_the_estimate_shrinks_until_they_come_again() {
 #[test]
 fn who_reports_no_arrivals_is_judged_by_what_else_it_says() {
     let start = Instant::now();
-    let mut estimator = Estimator::new(start, true);
-    assert_eq!(estimator.estimate(), Some(Bitrate::kilobits(1_000)));
+    let mut estimator = Estimator::new(start);
     let mut now = start;
     let mut send_for = |estimator: &mut Estimator, millis: u32| {
         for _ in 0..millis / 10 {
@@ -408,18 +407,41 @@ fn who_reports_no_arrivals_is_judged_by_what_else_it_says() {
         now
     };
     let at = send_for(&mut estimator, 6_000);
-    assert_eq!(estimator.estimate(), None, "it said so, but does not");
+    assert_eq!(estimator.estimate(), None, "nothing is known");
     estimator.on_loss_report(at, 0.01);
     assert_eq!(estimator.estimate(), None, "no reason for a limit");
     estimator.on_loss_report(at, 0.5);
     let lowered = estimator.estimate().expect("a reason");
     assert!((580..=620).contains(&(lowered.0 / 1_000)), "{lowered}");
-    let at = send_for(&mut estimator, 1_000);
+    let at = send_for(&mut estimator, 2_000);
     estimator.on_loss_report(at, 0.0);
     assert!(estimator.estimate() > Some(lowered));
     estimator.on_remb(at, Bitrate::kilobits(400));
     assert_eq!(estimator.estimate(), Some(Bitrate::kilobits(400)));
-    assert_eq!(estimator.probe(at), None, "nobody would report on it");
+    estimator.set_goal(Some(Bitrate::kilobits(700)));
+    assert_eq!(estimator.probe(at, true), None, "nobody would report on it");
+    assert_eq!(
+        estimator.estimate(),
+        Some(Bitrate::kilobits(700)),
+        "so it is tried"
+    );
+    estimator.on_remb(at, Bitrate::kilobits(400));
+    assert_eq!(estimator.probe(at + SECOND, true), None);
+    assert_eq!(
+        estimator.estimate(),
+        Some(Bitrate::kilobits(400)),
+        "but not again at once"
+    );
+}
+
+#[test]
+fn who_was_sent_nothing_for_long_is_probed_all_the_same() {
+    let mut link = application_limited(17);
+    link.source = Source::Fixed(Bitrate::ZERO);
+    link.run(60 * SECOND);
+    link.estimator.set_goal(Some(Bitrate::kilobits(800)));
+    link.run(5 * SECOND);
+    assert!(link.estimate() >= 800, "{}", link.estimate());
 }
 
 #[test]
@@ -427,7 +449,7 @@ fn any_report_is_taken() {
     let start = Instant::now();
     for seed in 0..50 {
         let mut random = Random::new(seed);
-        let mut estimator = Estimator::new(start, seed % 2 == 0);
+        let mut estimator = Estimator::new(start);
         estimator.set_goal(Some(Bitrate(u64::MAX)));
         let mut now = start;
         for _ in 0..200 {
@@ -458,7 +480,7 @@ fn any_report_is_taken() {
             estimator.on_remb(now, Bitrate(random.bits()));
             estimator.on_loss_report(now, f64::from_bits(random.bits()));
             estimator.on_timeout(now);
-            estimator.probe(now);
+            estimator.probe(now, seed % 2 == 0);
             if let Some(estimate) = estimator.estimate() {
                 assert!(
                     (50_000..=50_000_000).contains(&estimate.0),
@@ -486,7 +508,7 @@ fn an_estimator_allocates_nothing_once_it_is_made() {
         }
         link.take_report(&report);
         link.estimator.on_timeout(link.now + 10 * SECOND);
-        link.estimator.probe(link.now + 10 * SECOND);
+        link.estimator.probe(link.now + 10 * SECOND, true);
     });
     assert_eq!(counted.count_total, 0);
 }

@@ -195,6 +195,7 @@ impl Core {
         member.rekey();
         let sealer = Sealer::server(cipher, transport.first_nonce, random_start);
         listener.protection = Some(Protection::Udp(sealer));
+        listener.downlink = None;
         listener.exhaustion_told = false;
         listener.payload_types = payload_types;
         listener.dave = dave;
@@ -305,6 +306,7 @@ impl Core {
         for (publisher, layer) in wanted {
             self.want_keyframe(now, publisher, layer);
         }
+        self.renew_downlinks(now, room_index);
     }
 }
 
@@ -334,7 +336,8 @@ fn refresh_publisher(member: &mut Member, room: &Room) -> Vec<u8> {
             .unwrap_or_else(|| Viewer::new(listener.member, place));
         viewer.listener = place;
         viewer.shown = listener.shown_layer(member.layers.len());
-        let target = layer::choose(&member.layers, &listener.wants, viewer.shown);
+        viewer.wish_for(layer::choose(&member.layers, &listener.wants, viewer.shown));
+        let target = viewer.limited(&member.layers);
         if viewer.aim(target, is_active) {
             wanted.extend(target);
         }

@@ -12,6 +12,7 @@ use voxhall_transport::{PacketKind, PayloadType, RtpPacket, SequenceNumber};
 
 use super::Core;
 use super::binding::Proof;
+use super::downlink::write_number;
 use super::history::Kept;
 use super::ingress::{Gate, seat};
 use super::member::Member;
@@ -76,7 +77,17 @@ impl Core {
         let mut sound = true;
         for packet in rtcp::packets(compound) {
             match packet {
-                Ok(RtcpPacket::SenderReport(report)) => self.relay_sender_report(now, index, &report, out),
+                Ok(RtcpPacket::SenderReport(report)) => {
+                    self.relay_sender_report(now, index, &report, out);
+                    self.take_loss_reports(now, index, report.blocks());
+                }
+                Ok(RtcpPacket::ReceiverReport(report)) => {
+                    self.take_loss_reports(now, index, report.blocks());
+                }
+                Ok(RtcpPacket::TransportFeedback(feedback)) => self.take_feedback(now, index, &feedback),
+                Ok(RtcpPacket::ReceiverEstimatedBitrate(estimate)) => {
+                    self.take_receiver_estimate(now, index, &estimate);
+                }
                 Ok(RtcpPacket::Nack(nack)) => self.retransmit(now, index, &nack, out),
                 Ok(RtcpPacket::PictureLossIndication(request)) => {
                     self.pass_keyframe_request(now, index, request.media);
@@ -86,7 +97,7 @@ impl Core {
                         self.pass_keyframe_request(now, index, entry.media);
                     }
                 }
-                // Reports on what we sent, estimates and names: nothing here acts on them.
+                // Names, and what this server does not know.
                 Ok(_) => {}
                 Err(_) => sound = false,
             }
@@ -210,7 +221,7 @@ impl Core {
                 sequence: viewer.numbers(layer).next_retransmission(),
                 timeline,
             };
-            repair.send(kept, listener, out, &mut self.stats);
+            repair.send(now, kept, listener, out, &mut self.stats);
         }
     }
 
@@ -266,7 +277,16 @@ struct Repair {
 }
 
 impl Repair {
-    fn send(&self, kept: Kept<'_>, listener: &mut Listener, out: &mut impl Outbox, stats: &mut WorkerStats) {
+    fn send(
+        &self,
+        now: Instant,
+        kept: Kept<'_>,
+        listener: &mut Listener,
+        out: &mut impl Outbox,
+        stats: &mut WorkerStats,
+    ) {
+        let id = listener.number_id();
+        let transport_number = listener.downlink.as_ref().map(|downlink| downlink.next_number());
         let payload_type = listener
             .payload_types
             .outgoing(kept.codec)
@@ -290,6 +310,7 @@ impl Repair {
             }),
             ssrc: self.rtx,
         };
+        let mut sent = None;
         out.datagram(address, |buffer| {
             let length = match protection.extensions() {
                 None => write_retransmission(&original, header, &ExtensionMap::NATIVE, buffer).ok()?,
@@ -298,12 +319,17 @@ impl Repair {
             // The kept packet has the publisher's number.
             let number = length - original.payload().len() - ORIGINAL_SEQUENCE_LENGTH;
             buffer[number..number + ORIGINAL_SEQUENCE_LENGTH].copy_from_slice(&self.lost.0.to_be_bytes());
+            let is_numbered = transport_number.is_some_and(|number| write_number(buffer, id, number));
             let length = protection.seal(PacketKind::Rtp, buffer, length).ok()?;
             stats.retransmitted += 1;
             stats.sent += 1;
             stats.sent_bytes += length as u64;
+            sent = Some((length, is_numbered));
             Some(length)
         });
+        if let (Some((bytes, is_numbered)), Some(downlink)) = (sent, &mut listener.downlink) {
+            downlink.on_sent(now, bytes, is_numbered);
+        }
     }
 }
 

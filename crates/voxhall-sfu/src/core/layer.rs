@@ -9,6 +9,7 @@ use super::gaps::Gaps;
 use super::history::History;
 use super::member::Source;
 use super::timeline::Timeline;
+use crate::bandwidth::{Bitrate, RateMeter};
 use crate::{PublishedLayer, Wants};
 
 /// Layers of one publisher at most: clients make one or two.
@@ -22,6 +23,8 @@ pub(super) struct Layer {
     pub(super) published: Option<PublishedLayer>,
     /// Its last packets, while it is active.
     pub(super) history: Option<History>,
+    /// How much it takes.
+    pub(super) rate: LayerRate,
     /// What of it got lost on the way here.
     pub(super) gaps: Gaps,
     pub(super) keyframe: KeyframeRequest,
@@ -43,10 +46,22 @@ impl Layer {
             rtx,
             published: None,
             history: None,
+            rate: LayerRate::new(),
             gaps: Gaps::default(),
             keyframe: KeyframeRequest::default(),
             encrypted: None,
         }
+    }
+
+    /// What a layer takes of which nothing came yet, by what was said about it: two bits a second for each pixel.
+    pub(super) fn usual_rate(&self) -> Bitrate {
+        let Some(published) = self.published else {
+            return Bitrate::ZERO;
+        };
+        let by_quality = Bitrate::kilobits(15 * u64::from(published.quality));
+        published
+            .pixels
+            .map_or(by_quality, |pixels| Bitrate(2 * u64::from(pixels)))
     }
 
     /// Its numbers begin anew: nothing from before can be asked for again.
@@ -65,6 +80,55 @@ impl Layer {
     }
 }
 
+/// How much a layer takes over time. Pictures vary, so peaks are remembered for a while.
+#[derive(Debug)]
+pub(super) struct LayerRate {
+    meter: RateMeter,
+    recent: Bitrate,
+    noted_at: u64,
+}
+
+impl LayerRate {
+    /// How often the peak is renewed, and what stays of the last one then.
+    const NOTE_EVERY: u64 = 500_000;
+    const FADING: f64 = 0.8;
+
+    const fn new() -> Self {
+        Self {
+            meter: RateMeter::over_millis(1_000),
+            recent: Bitrate::ZERO,
+            noted_at: 0,
+        }
+    }
+
+    pub(super) fn record(&mut self, at: u64, bytes: usize) {
+        self.meter.record(at, bytes);
+        if at >= self.noted_at + Self::NOTE_EVERY {
+            self.noted_at = at;
+            let now = self.meter.rate(at).unwrap_or_default();
+            self.recent = self.recent.scaled(Self::FADING).max(now);
+        }
+    }
+
+    /// What the layer takes; `None` if nothing came yet.
+    pub(super) fn rate(&self, at: u64) -> Option<Bitrate> {
+        let rate = self.meter.rate(at).unwrap_or_default().max(self.recent);
+        (rate > Bitrate::ZERO).then_some(rate)
+    }
+}
+
+/// Which of the layers that it wants a viewer may be sent, as its link carries no more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Grant {
+    /// There is no reason for a limit.
+    #[default]
+    Everything,
+    /// This one, or a lower one.
+    Layer(u8),
+    /// There is no room for any.
+    Nothing,
+}
+
 /// A receiver of one publisher's video.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Viewer {
@@ -72,6 +136,10 @@ pub(super) struct Viewer {
     pub(super) member: usize,
     /// Its place among the room's listeners.
     pub(super) listener: usize,
+    /// The layer that fits what it wants.
+    pub(super) wish: Option<u8>,
+    /// What of that its link carries.
+    pub(super) grant: Grant,
     /// The layer it gets.
     pub(super) current: Option<u8>,
     /// The layer it should get, from the next keyframe on.
@@ -117,6 +185,8 @@ impl Viewer {
         Self {
             member,
             listener,
+            wish: None,
+            grant: Grant::default(),
             current: None,
             target: None,
             continuity: [Continuity::default(); MAX_LAYERS],
@@ -130,6 +200,30 @@ impl Viewer {
     #[inline]
     pub(super) fn numbers(&mut self, layer: u8) -> &mut Continuity {
         &mut self.continuity[usize::from(self.shown.unwrap_or(layer))]
+    }
+
+    /// Sets the layer that fits what it wants. If it had that already, its link is no reason not to have the next.
+    pub(super) fn wish_for(&mut self, wish: Option<u8>) {
+        let had_all = self.wish.is_none_or(|before| self.grant == Grant::Layer(before));
+        if wish != self.wish && had_all {
+            self.grant = Grant::Everything;
+        }
+        self.wish = wish;
+    }
+
+    /// The layer it should get: the one that fits its wants, or a lower one if its link carries no more.
+    pub(super) fn limited(&self, layers: &[Layer]) -> Option<u8> {
+        let wish = self.wish?;
+        let quality = |layer: u8| Some(layers.get(usize::from(layer))?.published?.quality);
+        match self.grant {
+            Grant::Everything => Some(wish),
+            Grant::Layer(granted) => Some(if quality(granted).is_some_and(|own| Some(own) < quality(wish)) {
+                granted
+            } else {
+                wish
+            }),
+            Grant::Nothing => None,
+        }
     }
 
     /// Sets the layer it should get. True if that asks for a keyframe.
@@ -160,7 +254,8 @@ impl Viewer {
         true
     }
 
-    fn leave(&mut self) {
+    /// Stops what it gets.
+    pub(super) fn leave(&mut self) {
         if let Some(left) = self.current.take() {
             self.numbers(left).pause();
         }

@@ -46,6 +46,9 @@ impl Core {
         if is_due(&mut self.timers.handshakes, now) {
             self.advance_handshakes(now, out);
         }
+        if is_due(&mut self.timers.downlinks, now) {
+            self.attend_downlinks(now, out);
+        }
         if is_due(&mut self.timers.keyframes, now) {
             self.request_keyframes(now, out);
         }

@@ -130,6 +130,10 @@ fn write_extensions(packet: &RtpPacket<'_>, wanted: &Extensions<'_>, out: &mut [
     let playout_delay = ExtensionKind::PlayoutDelay.native_id();
     let mut writer = ExtensionWriter::new(ExtensionForm::OneByte, out);
     let mut has_playout_delay = false;
+    if wanted.is_video {
+        // A place for the number that each receiver's copy has on the way down. It is always the first.
+        let _ = writer.push(transport_sequence, &[0, 0]);
+    }
     for ExtensionElement { id, value } in packet.extensions().iter().flat_map(|block| block.elements()) {
         let Some(id) = wanted.native_id(id).filter(|&id| id != transport_sequence) else {
             continue;
@@ -173,17 +177,21 @@ mod tests {
     fn video_gets_a_playout_delay_if_it_has_none() {
         let bare = [0x80, 0xe9, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 0x65];
         let expected = [
-            0x90, 0xe9, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 0xbe, 0xde, 0, 1, 0x62, 0, 0, 0, 0x65,
+            0x90, 0xe9, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 0xbe, 0xde, 0, 2, 0x51, 0, 0, 0x62, 0, 0, 0, 0, 0x65,
         ];
         assert_eq!(rewritten(&bare, native_video), expected);
         let delayed = [
             0x90, 0xe9, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 0xbe, 0xde, 0, 1, 0x62, 0, 0xa0, 0xc8, 0x65,
         ];
-        assert_eq!(rewritten(&delayed, native_video), delayed);
+        let expected = [
+            0x90, 0xe9, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 0xbe, 0xde, 0, 2, 0x51, 0, 0, 0x62, 0, 0xa0, 0xc8, 0,
+            0x65,
+        ];
+        assert_eq!(rewritten(&delayed, native_video), expected);
     }
 
     #[test]
-    fn the_number_on_the_transport_goes() {
+    fn the_publishers_number_on_the_transport_goes() {
         let numbered = [
             0x90, 0x78, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 0xbe, 0xde, 0, 2, 0x10, 0x9e, 0x51, 2, 1, 0, 0, 0, 0xf8,
         ];
@@ -191,6 +199,13 @@ mod tests {
             0x90, 0x78, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 0xbe, 0xde, 0, 1, 0x10, 0x9e, 0, 0, 0xf8,
         ];
         assert_eq!(rewritten(&numbered, native_audio), expected);
+        let place = rewritten(&numbered, native_video);
+        assert_eq!(
+            place[16..19],
+            [0x51, 0, 0],
+            "in video there is a place for the receiver's"
+        );
+        assert!(!place[19..].contains(&0x51));
     }
 
     #[test]
@@ -203,8 +218,8 @@ mod tests {
         let packet = RtpPacket::parse(&retransmission).unwrap();
         let whole = repaired(&packet, Ssrc(3), SequenceNumber(7), &[0x65], None, &mut out).unwrap();
         let expected = [
-            0x90, 0xea, 0, 7, 0, 0, 0, 2, 0, 0, 0, 3, 0xbe, 0xde, 0, 2, 0xb2, 0x31, 0x30, 0x30, 0x62, 0, 0,
-            0, 0x65,
+            0x90, 0xea, 0, 7, 0, 0, 0, 2, 0, 0, 0, 3, 0xbe, 0xde, 0, 3, 0x51, 0, 0, 0xb2, 0x31, 0x30, 0x30,
+            0x62, 0, 0, 0, 0, 0x65,
         ];
         assert_eq!(out[..whole.length], expected);
     }

@@ -1,10 +1,13 @@
 //! A room, as the packet path needs it: the listeners side by side.
 
 use std::net::SocketAddr;
+use std::time::Instant;
 
 use voxhall_protocol::voice::Ssrc;
 use voxhall_transport::PacketKind;
+use voxhall_transport::extension::{ExtensionId, ExtensionKind};
 
+use super::downlink::{Downlink, write_number};
 use super::outbox::Outbox;
 use super::protection::Protection;
 use super::translation::Translation;
@@ -51,6 +54,8 @@ pub(super) struct Listener {
     pub(super) permissions: MediaPermissions,
     pub(super) payload_types: PayloadTypes,
     pub(super) wants: Wants,
+    /// The way down to it, while it watches anything.
+    pub(super) downlink: Option<Box<Downlink>>,
 }
 
 impl Listener {
@@ -69,6 +74,7 @@ impl Listener {
             permissions: MediaPermissions::default(),
             payload_types: PayloadTypes::default(),
             wants: Wants::default(),
+            downlink: None,
         }
     }
 
@@ -102,8 +108,8 @@ impl Listener {
         self.protection.is_some() && self.address.is_some() && !self.idle
     }
 
-    /// Seals `header ‖ body` with the member's key and next nonce and sends it. Does nothing for a member that cannot
-    /// be reached or whose nonces are used up.
+    /// Seals `header ‖ body` with the member's key and next nonce and sends it. Returns how long it then is; `None`, and
+    /// nothing is sent, for a member that cannot be reached or whose nonces are used up.
     #[inline]
     pub(super) fn send(
         &mut self,
@@ -112,16 +118,57 @@ impl Listener {
         body: &[u8],
         out: &mut impl Outbox,
         stats: &mut WorkerStats,
-    ) {
+    ) -> Option<usize> {
         let (Some(address), Some(protection)) = (self.address, &mut self.protection) else {
-            return;
+            return None;
         };
+        let mut sent = None;
         out.datagram(address, |buffer| {
             let length = protection.seal_parts(kind, header, body, buffer).ok()?;
             stats.sent += 1;
             stats.sent_bytes += length as u64;
-            Some(length)
+            sent = Some(length);
+            sent
         });
+        sent
+    }
+
+    /// The number that the member has for numbers on the transport, if it has one.
+    pub(super) fn number_id(&self) -> Option<ExtensionId> {
+        let kind = ExtensionKind::TransportSequence;
+        match self.protection.as_ref()?.extensions() {
+            None => Some(kind.native_id()),
+            Some(table) => table.id(kind),
+        }
+    }
+
+    /// Sends a packet of video as [`send_media`](Self::send_media) does, with its number on the way down.
+    #[inline]
+    pub(super) fn send_video(
+        &mut self,
+        now: Instant,
+        packet: &mut [u8],
+        payload_start: usize,
+        translation: &mut Translation,
+        out: &mut impl Outbox,
+        stats: &mut WorkerStats,
+    ) {
+        let id = self.number_id();
+        let number = self.downlink.as_ref().map(|downlink| downlink.next_number());
+        let table = self
+            .protection
+            .as_ref()
+            .and_then(|protection| protection.extensions());
+        let (header, payload) = packet.split_at_mut(payload_start);
+        let header = match table {
+            None => header,
+            Some(table) => translation.header(header, table),
+        };
+        let is_numbered = number.is_some_and(|number| write_number(header, id, number));
+        let sent = self.send(PacketKind::Rtp, header, payload, out, stats);
+        if let (Some(bytes), Some(downlink)) = (sent, &mut self.downlink) {
+            downlink.on_sent(now, bytes, is_numbered);
+        }
     }
 
     /// Sends a packet of media that is in native form, but has the member's payload type and number already. Whatever
@@ -144,9 +191,9 @@ impl Listener {
             None => self.send(PacketKind::Rtp, header, payload, out, stats),
             Some(table) => {
                 let header = translation.header(header, table);
-                self.send(PacketKind::Rtp, header, payload, out, stats);
+                self.send(PacketKind::Rtp, header, payload, out, stats)
             }
-        }
+        };
     }
 
     /// Makes room for the numbers of so many speakers, so that the packet path never has to.

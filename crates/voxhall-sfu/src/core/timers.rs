@@ -19,6 +19,10 @@ pub(super) struct Timers {
     pub(super) repairs: Option<Instant>,
     /// Layers of which something is missing: member and index of the layer.
     pub(super) repairing: Vec<(usize, u8)>,
+    /// Attend to the downlinks of those in `viewing`.
+    pub(super) downlinks: Option<Instant>,
+    /// Members that are sent video.
+    pub(super) viewing: Vec<usize>,
     /// Go on with the handshakes of those in `handshaking`.
     pub(super) handshakes: Option<Instant>,
     /// WebRTC members whose handshake is under way.
@@ -36,6 +40,7 @@ impl Timers {
             self.review,
             self.reports,
             self.arrivals,
+            self.downlinks,
             self.handshakes,
             self.repairs,
             self.keyframes,
@@ -67,6 +72,7 @@ impl Timers {
     pub(super) fn forget(&mut self, member: usize) {
         self.reporting.retain(|&other| other != member);
         self.arriving.retain(|&other| other != member);
+        self.viewing.retain(|&other| other != member);
         self.handshaking.retain(|&other| other != member);
         self.repairing.retain(|&(other, _)| other != member);
         self.wanted_keyframes.retain(|&(other, _)| other != member);

@@ -4,7 +4,9 @@
 //! same table, so a block that was translated once serves all of them.
 
 use voxhall_transport::RtpPacket;
-use voxhall_transport::extension::{ExtensionForm, ExtensionKind, ExtensionMap, ExtensionWriter};
+use voxhall_transport::extension::{
+    ExtensionForm, ExtensionId, ExtensionKind, ExtensionMap, ExtensionWriter,
+};
 use voxhall_transport::rtp::FIXED_HEADER_LENGTH;
 
 /// A fixed header and the largest block that one-byte elements can fill.
@@ -40,7 +42,7 @@ impl Translation {
 
     /// The header of `packet`, which is in native form, for a receiver with this table.
     #[inline]
-    pub(super) fn header(&mut self, packet: &[u8], table: &ExtensionMap) -> &[u8] {
+    pub(super) fn header(&mut self, packet: &[u8], table: &ExtensionMap) -> &mut [u8] {
         if self.table.as_ref() != Some(table) {
             self.length =
                 FIXED_HEADER_LENGTH + translate(packet, table, &mut self.buffer[FIXED_HEADER_LENGTH..]);
@@ -54,7 +56,7 @@ impl Translation {
         if has_block {
             self.buffer[0] |= EXTENSION_BIT;
         }
-        &self.buffer[..self.length]
+        &mut self.buffer[..self.length]
     }
 }
 
@@ -68,13 +70,19 @@ pub(super) fn translate(packet: &[u8], table: &ExtensionMap, out: &mut [u8]) -> 
     };
     let mut writer = ExtensionWriter::new(ExtensionForm::OneByte, out);
     // What does not fit, the receiver does without.
-    let _ = writer.push_translated(block, &ExtensionMap::NATIVE, table, is_for_receivers);
+    let fits = |kind| {
+        table
+            .id(kind)
+            .is_some_and(|id: ExtensionId| id.number() <= ExtensionId::MAX_ONE_BYTE)
+    };
+    let keep = |kind| is_for_receivers(kind) && fits(kind);
+    let _ = writer.push_translated(block, &ExtensionMap::NATIVE, table, keep);
     writer.finish().map_or(0, <[u8]>::len)
 }
 
 /// Whether what a publisher says in an extension holds for receivers. Names of sections and layers are each client's
 /// own, and a wrong one makes a browser drop the packet; when the publisher sent a packet says nothing of when the SFU
-/// sends it on.
+/// sends it on. A number on the transport is no longer the publisher's here, but a place for the receiver's.
 fn is_for_receivers(kind: ExtensionKind) -> bool {
     !matches!(
         kind,
@@ -83,14 +91,11 @@ fn is_for_receivers(kind: ExtensionKind) -> bool {
             | ExtensionKind::RepairedStreamId
             | ExtensionKind::AbsoluteSendTime
             | ExtensionKind::TransmissionOffset
-            | ExtensionKind::TransportSequence
     )
 }
 
 #[cfg(test)]
 mod tests {
-    use voxhall_transport::extension::ExtensionId;
-
     use super::*;
 
     fn table(level: u8) -> ExtensionMap {

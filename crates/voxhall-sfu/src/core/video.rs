@@ -20,7 +20,7 @@ use crate::WorkerStats;
 use crate::payload_types::{MediaCodec, PayloadKind};
 
 /// The rate of all video timestamps.
-const VIDEO_CLOCK_RATE: u64 = 90_000;
+pub(super) const VIDEO_CLOCK_RATE: u64 = 90_000;
 
 /// How far behind the newest packet a retransmission may lie and still be of use.
 const REPAIR_WINDOW: u16 = 1024;
@@ -160,9 +160,11 @@ impl Core {
             return;
         };
         let dave = own.dave;
+        let at = now.saturating_duration_since(self.origin).as_micros() as u64;
         let Some(state) = member.layers.get_mut(usize::from(from.layer)) else {
             return;
         };
+        state.rate.record(at, rewritten.length);
         let packet = &mut self.scratch[..rewritten.length];
         if let Some(history) = &mut state.history {
             history.keep(now, from.place.sequence().0, from.codec, packet);
@@ -358,7 +360,7 @@ impl Picture {
                 None => own_name,
                 Some(shown) => self.shown_name(&member.layers, shown, &mut viewer.timeline),
             });
-            listener.send_media(packet, self.payload_start, translation, out, stats);
+            listener.send_video(self.now, packet, self.payload_start, translation, out, stats);
         }
         waiting
     }

@@ -169,6 +169,7 @@ impl Core {
         let bindings = std::mem::replace(&mut member.bindings, Bindings::new(last_seen));
         if let Some(listener) = room.listeners.get_mut(member.listener) {
             listener.protection = None;
+            listener.downlink = None;
             listener.webrtc = false;
             listener.address = None;
             listener.idle = false;

@@ -412,6 +412,8 @@ impl Browser {
             bytes: identity().fingerprint().0.to_vec(),
         });
         direct.start_dtls(true).unwrap();
+        // As `transport-cc` in an answer does.
+        direct.enable_twcc_feedback();
         direct.declare_media(audio_mid, MediaKind::Audio);
         direct.declare_stream_tx(self.audio.0.into(), None, audio_mid, None);
         direct.declare_media(video_mid, MediaKind::Video);

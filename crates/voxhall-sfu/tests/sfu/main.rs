@@ -11,6 +11,7 @@ mod idle_receivers;
 mod keyframe_requests;
 mod leaving;
 mod lossy_network;
+mod narrow_links;
 mod no_allocation;
 mod nonces;
 mod reports;
