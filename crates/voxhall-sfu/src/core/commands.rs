@@ -286,15 +286,21 @@ impl Core {
 
     /// Decides anew which layer of which publisher every member of a room gets.
     fn refresh_viewers(&mut self, now: Instant, room_index: usize) {
-        let Some(room) = self.rooms.get(room_index) else {
+        let Some(room) = self.rooms.get_mut(room_index) else {
             return;
         };
+        let mut publishers = std::mem::take(&mut room.publishers);
+        publishers.clear();
+        let room = &*room;
         let mut wanted = Vec::new();
         for publisher in room.listeners.iter().map(|listener| listener.member) {
             let Some(member) = self.members.get_mut(publisher) else {
                 continue;
             };
             let publishes = member.layers.iter().any(|layer| layer.published.is_some());
+            if publishes {
+                publishers.push(publisher);
+            }
             if publishes || !member.viewers.is_empty() {
                 wanted.extend(
                     refresh_publisher(member, room)
@@ -302,6 +308,9 @@ impl Core {
                         .map(|layer| (publisher, layer)),
                 );
             }
+        }
+        if let Some(room) = self.rooms.get_mut(room_index) {
+            room.publishers = publishers;
         }
         for (publisher, layer) in wanted {
             self.want_keyframe(now, publisher, layer);

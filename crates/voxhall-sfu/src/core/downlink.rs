@@ -26,6 +26,8 @@ use crate::bandwidth::{Bitrate, Estimator};
 
 /// How often it is decided which layers a receiver gets, besides whenever it reports something.
 const DECIDE_EVERY: Duration = Duration::from_millis(200);
+/// How soon it is decided anew when a receiver reports something; what others report meanwhile is done in one go.
+const DECIDE_SOON: Duration = Duration::from_millis(10);
 /// The same for a receiver that gave no reason for a limit.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// What is kept free for voices that may begin to speak. Those that speak already fill the link beside the video, so the
@@ -70,9 +72,10 @@ impl Downlink {
         }
     }
 
-    fn hurry(&mut self, now: Instant) {
-        self.decide_at = now;
-        self.due = now;
+    /// Has the layers decided at `at`, or earlier if that was to be.
+    fn hurry(&mut self, at: Instant) {
+        self.decide_at = self.decide_at.min(at);
+        self.due = self.due.min(at);
     }
 }
 
@@ -107,10 +110,10 @@ impl Core {
             return;
         };
         let mut watches = vec![false; room.listeners.len()];
-        for listener in &room.listeners {
+        for publisher in &room.publishers {
             let viewers = self
                 .members
-                .get(listener.member)
+                .get(*publisher)
                 .map_or(&[][..], |member| &member.viewers);
             for viewer in viewers.iter().filter(|viewer| viewer.wish.is_some()) {
                 if let Some(watches) = watches.get_mut(viewer.listener) {
@@ -118,6 +121,8 @@ impl Core {
                 }
             }
         }
+        self.offers.0.reserve(room.publishers.len());
+        self.offers.1.reserve(room.publishers.len());
         for (listener, watches) in room.listeners.iter_mut().zip(watches) {
             if !watches || !listener.payload_types.takes_video() {
                 listener.downlink = None;
@@ -189,8 +194,9 @@ impl Core {
             return;
         };
         tell(&mut downlink.estimator);
-        downlink.hurry(now);
-        set_earlier(&mut self.timers.downlinks, now);
+        let soon = now + DECIDE_SOON;
+        downlink.hurry(soon);
+        set_earlier(&mut self.timers.downlinks, soon);
     }
 
     /// Does what is due for receivers of video.
@@ -220,7 +226,13 @@ impl Core {
             let limited = self.decide_layers(now, index, &mut downlink);
             downlink.decide_at = now + if limited { DECIDE_EVERY } else { LOOK_EVERY };
         }
-        self.probe(now, index, &mut downlink, out);
+        if downlink
+            .estimator
+            .poll_timeout()
+            .is_some_and(|timeout| timeout <= now)
+        {
+            self.probe(now, index, &mut downlink, out);
+        }
         let timeout = downlink.estimator.poll_timeout();
         // Something that is due at once was just done.
         let timeout = timeout.map(|timeout| timeout.max(now + Duration::from_millis(1)));
@@ -233,7 +245,7 @@ impl Core {
 
     /// Sends the padding that shows whether the link carries more.
     fn probe(&mut self, now: Instant, index: usize, downlink: &mut Downlink, out: &mut impl Outbox) {
-        let Some(padding) = Padding::to(&mut self.members, &self.rooms, index) else {
+        let Some(padding) = Padding::to(&self.members, &self.rooms, index) else {
             downlink.estimator.probe(now, false);
             return;
         };
@@ -289,23 +301,23 @@ impl Core {
             return;
         };
         let at = self.micros(now);
-        for listener in room.listeners.iter().filter(|listener| listener.member != index) {
-            let Some(publisher) = self.members.get(listener.member) else {
+        for &place in room.publishers.iter().filter(|place| **place != index) {
+            let Some(publisher) = self.members.get(place) else {
                 continue;
             };
             // Viewers stand in the order of listeners, without the publisher itself.
-            let place = own.listener - usize::from(own.listener > publisher.listener);
+            let among_viewers = own.listener - usize::from(own.listener > publisher.listener);
             let viewer = publisher
                 .viewers
-                .get(place)
+                .get(among_viewers)
                 .filter(|viewer| viewer.member == index);
             let Some((viewer, wish)) = viewer.and_then(|viewer| Some((viewer, viewer.wish?))) else {
                 continue;
             };
             let ranking = rank(&publisher.layers);
             offers.push(Offer {
-                publisher: listener.member,
-                viewer: place,
+                publisher: place,
+                viewer: among_viewers,
                 ranking,
             });
             streams.push(stream(at, publisher, viewer, wish, &ranking));

@@ -36,7 +36,7 @@ pub(super) struct Padding {
 impl Padding {
     /// How padding can go to a receiver; `None` if it cannot, because the receiver takes no retransmissions or does not
     /// number packets.
-    pub(super) fn to(members: &mut Slab<Member>, rooms: &Slab<Room>, index: usize) -> Option<Self> {
+    pub(super) fn to(members: &Slab<Member>, rooms: &Slab<Room>, index: usize) -> Option<Self> {
         let own = members.get(index)?;
         let room = rooms.get(own.room)?;
         let listener = room
@@ -45,10 +45,10 @@ impl Padding {
             .filter(|listener| listener.is_reachable())?;
         let number = listener.number_id()?;
         let payload_type = PayloadType::new(listener.payload_types.any_retransmission()?)?;
-        let publishers = room.listeners.iter().filter(|other| other.member != index);
+        let publishers = room.publishers.iter().filter(|publisher| **publisher != index);
         publishers
-            .filter_map(|other| {
-                let publisher = members.get(other.member)?;
+            .filter_map(|&place| {
+                let publisher = members.get(place)?;
                 let viewer = publisher
                     .viewers
                     .iter()
@@ -57,7 +57,7 @@ impl Padding {
                 let layer = watched.current.or(watched.target).or(watched.wish)?;
                 let named = watched.shown.unwrap_or(layer);
                 Some(Self {
-                    publisher: other.member,
+                    publisher: place,
                     viewer,
                     layer,
                     ssrc: publisher.layers.get(usize::from(named))?.rtx,

@@ -18,6 +18,8 @@ use crate::{MediaPermissions, PayloadTypes, RoomId, Wants, WorkerStats};
 pub(super) struct Room {
     pub(super) id: RoomId,
     pub(super) listeners: Vec<Listener>,
+    /// Who publishes video: members' places in the core.
+    pub(super) publishers: Vec<usize>,
 }
 
 impl Room {
@@ -25,6 +27,7 @@ impl Room {
         Self {
             id,
             listeners: Vec::new(),
+            publishers: Vec::new(),
         }
     }
 }

@@ -9,6 +9,7 @@ use voxhall_protocol::voice::EncryptionMode;
 use voxhall_sfu::MAX_DATAGRAM;
 use voxhall_sfu::core::Outbox;
 use voxhall_transport::demux::{self, Datagram, LegacyDiscovery};
+use voxhall_transport::rtcp::FeedbackHeader;
 
 /// Counts datagrams and forgets them.
 struct Sink {
@@ -53,6 +54,14 @@ fn packets_pass_without_allocation() {
                     [voxhall_transport::SequenceNumber(round)],
                 )
                 .unwrap();
+            let header = FeedbackHeader {
+                sender: voxhall_protocol::voice::Ssrc(1016),
+                media,
+                base_sequence: voxhall_transport::SequenceNumber(round),
+                reference_time: i32::from(round),
+                feedback_count: round as u8,
+            };
+            writer.transport_feedback(&header, &[Some(4)]).unwrap();
         });
         let from = world.clients[1].address;
         while let Some(datagram) = world.network.deliver(world.now) {
@@ -81,6 +90,7 @@ fn packets_pass_without_allocation() {
     });
     assert!(sink.datagrams > 200 * 8 * 7, "{}", sink.datagrams);
     assert!(core.stats().retransmitted > 100, "{:?}", core.stats());
+    assert!(core.stats().transport_feedback > 100, "{:?}", core.stats());
     assert_eq!(counted.count_total, 0, "{counted:?}");
 }
 
