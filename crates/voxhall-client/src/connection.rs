@@ -14,7 +14,10 @@ mod roster;
 mod session;
 mod state;
 mod timer;
+mod video;
 
-pub use io::{Input, MachineConfig, MediaSession, Output, Room, RosterChange, SourceKind, StreamRoom};
+pub use io::{
+    Input, LayerSources, MachineConfig, MediaSession, Output, Room, RosterChange, SourceKind, StreamRoom,
+};
 pub use machine::ConnectionMachine;
 pub use state::{ConnectionState, HandshakeStep, Reason};

@@ -22,9 +22,11 @@ use parking_lot::Mutex;
 pub use counters::{EngineStatistics, LinkStatistics};
 pub(crate) use counters::{LinkCounters, count};
 pub(crate) use link::{Link, LinkEvents, LinkShared};
+pub(crate) use pacer::PacingLink;
 
 use crate::Error;
 use crate::track::Track;
+use crate::video::track::VideoTrack;
 
 /// The threads that carry media. Clones share them; they end with the last clone and the last connection.
 #[derive(Debug, Clone)]
@@ -84,7 +86,14 @@ impl MediaEngine {
 
     /// Has a track read ahead until it is over.
     pub(crate) fn feed(&self, track: &Arc<Track>) {
-        self.0.feeders.add(Arc::clone(track));
+        let track = Arc::clone(track);
+        self.0.feeders.add(Box::new(move || track.feed()));
+    }
+
+    /// Has pictures read ahead until they are over.
+    pub(crate) fn feed_video(&self, track: &Arc<VideoTrack>) {
+        let track = Arc::clone(track);
+        self.0.feeders.add(Box::new(move || track.feed()));
     }
 
     /// Has the receiving thread notice new listeners.

@@ -155,6 +155,14 @@ pub enum Error {
     /// The track's packets pass through untouched.
     #[error("the volume of this track is fixed; begin it with `play_adjustable`")]
     FixedVolume,
+    /// The connection was made without saying that it shows pictures.
+    #[error(
+        "this connection shows no pictures; give its configuration `VideoOptions` with something to show"
+    )]
+    ShowsNothing,
+    /// Pictures were handed over for a track that is over.
+    #[error("the pictures are not shown any more; begin to show anew")]
+    VideoOver,
     /// What was to be played cannot be.
     #[error(transparent)]
     Media(#[from] voxhall_media::Error),

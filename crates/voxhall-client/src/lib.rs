@@ -52,7 +52,7 @@
 //!
 //! # Not here
 //!
-//! Sending and receiving video, end-to-end encryption (DAVE version 0 is announced), WebRTC, sharding.
+//! Encoding and decoding of video, end-to-end encryption (DAVE version 0 is announced), WebRTC, sharding.
 
 mod backoff;
 #[cfg(feature = "gateway")]
@@ -68,6 +68,7 @@ pub mod rest;
 mod subscription;
 pub mod track;
 mod trust;
+pub mod video;
 mod voice;
 pub mod voices;
 
@@ -85,7 +86,8 @@ pub use rest::Rest;
 pub use subscription::Subscription;
 pub use track::{TrackHandle, TrackState};
 pub use trust::Trust;
-pub use voice::{ConnectionConfig, ConnectionInfo, GatewayRequest, Statistics, VoiceConnection};
+pub use video::{VideoFrame, VideoInput, VideoOptions, VideoTrackHandle, VideoWants};
+pub use voice::{ConnectionConfig, ConnectionInfo, GatewayRequest, MovieHandle, Statistics, VoiceConnection};
 pub use voices::{OpusPacket, SpeakingChange};
 #[cfg(feature = "opus-codec")]
 pub use voices::{SpeakerPcm, VoiceTick};

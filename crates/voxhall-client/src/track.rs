@@ -16,6 +16,8 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 use voxhall_media::source::{AudioFrame, AudioSource};
 
+use crate::video::track::Companion;
+
 pub(crate) use player::{Player, Playhead, Taken};
 #[cfg(feature = "opus-codec")]
 pub(crate) use volume::{Adjustable, Knob};
@@ -153,6 +155,8 @@ pub(crate) struct Track {
     reel: Mutex<Reel>,
     /// For those who watch; the media threads look at the reel only, which is cheaper.
     state: watch::Sender<TrackState>,
+    /// Told where the sound is, for the pictures that belong to it.
+    companion: Option<Arc<Companion>>,
     /// Called when the pacing thread should look at this track again.
     wake: Box<dyn Fn() + Send + Sync>,
 }
@@ -184,11 +188,16 @@ pub(crate) enum Next {
 }
 
 impl Track {
-    pub(crate) fn new(source: Box<dyn AudioSource>, wake: Box<dyn Fn() + Send + Sync>) -> Arc<Self> {
+    pub(crate) fn new(
+        source: Box<dyn AudioSource>,
+        companion: Option<Arc<Companion>>,
+        wake: Box<dyn Fn() + Send + Sync>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             source: Mutex::new(Some(source)),
             reel: Mutex::default(),
             state: watch::Sender::new(TrackState::Queued),
+            companion,
             wake,
         })
     }
@@ -223,8 +232,8 @@ impl Track {
         false
     }
 
-    /// The frame that is due now.
-    pub(crate) fn next(&self) -> Next {
+    /// The frame that is due now; it will begin at `clock`, in samples.
+    pub(crate) fn next(&self, clock: u64) -> Next {
         let mut reel = self.reel.lock();
         if reel.over {
             return Next::Over;
@@ -238,6 +247,9 @@ impl Track {
         if let Some(frame) = reel.frames.pop_front() {
             let samples = u64::from(frame.samples());
             reel.samples -= samples;
+            if let Some(companion) = &self.companion {
+                companion.sounds(reel.sent, clock);
+            }
             reel.sent += samples;
             let begins = !std::mem::replace(&mut reel.playing, true);
             drop(reel);

@@ -1,8 +1,11 @@
 //! One voice connection with its sockets: the handle a program holds, and the task behind it.
 
 mod driver;
+mod video;
 
-use std::collections::BTreeSet;
+pub use video::MovieHandle;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +22,8 @@ use crate::connection::{ConnectionState, MachineConfig, Reason, Room};
 use crate::engine::{LinkShared, LinkStatistics, MediaEngine};
 use crate::subscription::{Subscription, channel};
 use crate::track::{Track, TrackHandle};
+use crate::video::track::Companion;
+use crate::video::{VideoLayer, VideoOptions, VideoWants};
 #[cfg(feature = "opus-codec")]
 use crate::voices::VoiceTick;
 use crate::voices::{OpusPacket, SpeakingChange};
@@ -44,6 +49,8 @@ pub struct ConnectionConfig {
     pub join_timeout: Duration,
     /// The tries after a failure; default five.
     pub backoff: BackoffPolicy,
+    /// What it can do with video; default: nothing, and then none is sent to it.
+    pub video: Option<VideoOptions>,
     /// Join muted.
     pub self_mute: bool,
     /// Join deafened: the server then sends no media.
@@ -70,6 +77,7 @@ impl ConnectionConfig {
             mode: None,
             join_timeout: Duration::from_secs(15),
             backoff: BackoffPolicy::default(),
+            video: None,
             self_mute: false,
             self_deaf: false,
         }
@@ -79,6 +87,7 @@ impl ConnectionConfig {
         MachineConfig {
             version: self.version,
             mode: self.mode,
+            video: self.video.clone(),
             has_gateway,
             join_timeout: self.join_timeout,
             backoff: self.backoff,
@@ -151,6 +160,7 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Seen {
     participants: BTreeSet<UserId>,
+    videos: BTreeMap<UserId, Vec<VideoLayer>>,
     gateway_round_trip: Option<Duration>,
     media_round_trip: Option<Duration>,
 }
@@ -173,6 +183,7 @@ enum Command {
     RoomGone(Reason),
     RequestHeld,
     RequestSent,
+    Want(VideoWants),
 }
 
 impl VoiceConnection {
@@ -282,11 +293,12 @@ impl VoiceConnection {
         }
     }
 
-    /// Leaves, and waits until that is done. Tracks are stopped and subscriptions end.
+    /// Leaves, and waits until that is done. Tracks are stopped, also those of pictures, and subscriptions end.
     ///
     /// What is being said is ended with five silence frames first, which takes a tenth of a second.
     pub async fn leave(&self) {
         self.stop();
+        self.hide();
         let silent = self.shared.link.events.silent();
         if tokio::time::timeout(TAIL_PATIENCE, silent).await.is_err() {
             tracing::debug!(room = ?self.shared.room, "left before the silence frames were out");
@@ -346,9 +358,8 @@ impl VoiceConnection {
     ///
     /// The source is read on a thread of the media engine, 300 ms ahead; it should not block for longer than that.
     pub fn play(&self, source: impl AudioSource + 'static) -> TrackHandle {
-        let handle = self.track(Box::new(source));
-        self.shared.link.player.replace(Arc::clone(&handle.track));
-        self.shared.link.events.player_changed();
+        let handle = self.track(Box::new(source), None);
+        self.play_track(&handle);
         handle
     }
 
@@ -371,7 +382,7 @@ impl VoiceConnection {
 
     /// Plays `source` after what plays and waits already.
     pub fn enqueue(&self, source: impl AudioSource + 'static) -> TrackHandle {
-        let handle = self.track(Box::new(source));
+        let handle = self.track(Box::new(source), None);
         self.shared.link.player.append(Arc::clone(&handle.track));
         self.shared.link.events.player_changed();
         handle
@@ -437,9 +448,14 @@ impl VoiceConnection {
         }
     }
 
-    fn track(&self, source: Box<dyn AudioSource>) -> TrackHandle {
+    fn play_track(&self, handle: &TrackHandle) {
+        self.shared.link.player.replace(Arc::clone(&handle.track));
+        self.shared.link.events.player_changed();
+    }
+
+    fn track(&self, source: Box<dyn AudioSource>, companion: Option<Arc<Companion>>) -> TrackHandle {
         let events = Arc::clone(&self.shared.link.events);
-        let track = Track::new(source, Box::new(move || events.player_changed()));
+        let track = Track::new(source, companion, Box::new(move || events.player_changed()));
         self.shared.config.engine.feed(&track);
         TrackHandle::new(track)
     }

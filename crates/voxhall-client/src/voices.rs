@@ -33,6 +33,9 @@ pub struct OpusPacket {
     pub payload: Bytes,
     /// When it arrived.
     pub arrived: Instant,
+    /// When it was captured by the sender's clock, since 1900, if the sender's reports told (RFC 3550, section 6.4.1).
+    /// The pictures of the same user have the same clock.
+    pub captured: Option<Duration>,
 }
 
 /// Someone begins or stops to speak, told from packets and silence frames.

@@ -12,6 +12,7 @@ use voxhall_protocol::ids::{ChannelId, ServerId, UserId};
 
 use super::VoiceClient;
 use crate::connection::{Reason, Room, StreamRoom};
+use crate::video::{VideoKind, VideoOptions};
 use crate::{ConnectionConfig, Error, GatewayRequest, VoiceConnection};
 
 /// The streams that were asked for.
@@ -168,7 +169,9 @@ impl Streams {
             return;
         }
         let requests = Some(ground.requests.clone());
-        let connection = VoiceConnection::idle(ground.user, room, ground.config.clone(), requests);
+        let own = created.stream_key.owner() == ground.user;
+        let config = stream_config(ground.config, own);
+        let connection = VoiceConnection::idle(ground.user, room, config, requests);
         let channel = created
             .rtc_channel_id
             .unwrap_or(ChannelId(created.rtc_server_id.0));
@@ -239,6 +242,17 @@ impl Streams {
     pub(super) fn drain(&mut self) -> Vec<VoiceConnection> {
         let streams = self.0.drain();
         streams.filter_map(|(_, stream)| stream.connection).collect()
+    }
+}
+
+/// How a stream's connection is made: its owner shows a screen, everybody else only watches, whatever the room's own
+/// connection does with video.
+fn stream_config(voice: &ConnectionConfig, own: bool) -> ConnectionConfig {
+    let video = voice.video.clone().unwrap_or_else(VideoOptions::watch_only);
+    let show = own.then_some(VideoKind::Screen);
+    ConnectionConfig {
+        video: Some(VideoOptions { show, ..video }),
+        ..voice.clone()
     }
 }
 

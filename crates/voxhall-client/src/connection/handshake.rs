@@ -15,7 +15,7 @@ use super::io::{MediaSession, Output};
 use super::machine::{Attempt, CLOSE_ABANDONED, Phase, Socket};
 use super::session::Session;
 use super::timer::Timer;
-use super::{ConnectionMachine, ConnectionState, HandshakeStep, Reason, modes, roster};
+use super::{ConnectionMachine, ConnectionState, HandshakeStep, Reason, modes, video};
 
 /// Time between discovery requests (media transport, section 3.4).
 const DISCOVERY_INTERVAL: Duration = Duration::from_secs(1);
@@ -49,8 +49,8 @@ impl ConnectionMachine {
         let (room, user) = (self.config.room, self.config.user);
         let mut identify = Identify::new(room.server_id(), user, session_id.clone(), server.token.clone());
         identify.channel_id = self.channel;
-        identify.video = Some(false);
-        identify.streams = Some(Vec::new());
+        identify.video = Some(self.config.video.is_some());
+        identify.streams = Some(self.offered_streams());
         identify.max_dave_protocol_version = Some(self.config.max_dave_version);
         self.send(identify);
     }
@@ -104,11 +104,9 @@ impl ConnectionMachine {
             Message::Resumed => self.resumed(now),
             Message::HeartbeatAck(ack) => self.heartbeats.acknowledged(now, ack.nonce.as_u64()),
             Message::Heartbeat(_) => self.beat(now),
-            other => {
-                let user = self.config.user;
-                let changes = roster::changes(user, &other).into_iter().map(Output::Roster);
-                self.outputs.extend(changes);
-            }
+            Message::MediaSinkWants(wants) => self.asked(&wants),
+            Message::SessionUpdate(update) => self.send_codec(update.video_codec.as_ref()),
+            other => self.room_message(&other),
         }
     }
 
@@ -146,7 +144,8 @@ impl ConnectionMachine {
         };
         self.timers.clear(Timer::Step);
         self.phase = Phase::Open;
-        self.session = Some(Session::new(ready.ssrc, mode));
+        let layer = self.granted_layer(ready.streams.as_deref());
+        self.session = Some(Session::new(ready.ssrc, layer, mode));
         let host = ready
             .ip
             .filter(|ip| !ip.is_empty())
@@ -233,7 +232,15 @@ impl ConnectionMachine {
             return;
         }
         let mode = session.mode;
-        self.send(SelectProtocol::for_udp(address, port, mode));
+        let mut select = SelectProtocol::for_udp(address, port, mode);
+        if let Some(options) = &self.config.video {
+            let (codecs, encodes) = video::first_codecs(options);
+            select.codecs = Some(codecs);
+            if let Some(session) = &mut self.session {
+                session.encodes = encodes;
+            }
+        }
+        self.send(select);
         self.timers.set(Timer::Step, now + self.config.step_timeout);
         self.enter(ConnectionState::Selecting);
     }
@@ -262,6 +269,7 @@ impl ConnectionMachine {
         }
         let media = MediaSession {
             ssrc: session.ssrc,
+            layer: session.layer,
             mode: session.mode,
             key,
         };
@@ -270,7 +278,10 @@ impl ConnectionMachine {
         }
         session.media = Some(media.clone());
         session.flags = None;
+        session.published = None;
+        session.wants = None;
         self.outputs.push_back(Output::StartMedia(media));
+        self.send_codec(description.video_codec.as_ref());
         self.timers.set(Timer::Ping, now);
         self.connected(now);
     }
@@ -300,6 +311,8 @@ impl ConnectionMachine {
         self.timers.set(Timer::Stable, now + self.config.stable_after);
         self.enter(ConnectionState::Connected);
         self.flush_speaking();
+        self.flush_publication();
+        self.flush_wants();
     }
 
     /// Brings the server's idea of our speaking flags up to date.

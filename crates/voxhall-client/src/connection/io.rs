@@ -1,6 +1,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use voxhall_media::video::VideoCodec;
 use voxhall_protocol::gateway::StreamKey;
 use voxhall_protocol::ids::{ChannelId, GuildId, ServerId, UserId};
 use voxhall_protocol::voice::{EncryptionMode, SpeakingFlags, Ssrc, VoiceCloseCode, VoiceVersion, WireFrame};
@@ -8,6 +9,7 @@ use voxhall_protocol::{Secret, Token};
 
 use super::{ConnectionState, Reason};
 use crate::backoff::BackoffPolicy;
+use crate::video::{Publication, VideoChange, VideoOptions, VideoWants};
 
 /// What a connection is to: a guild's voice, the call of a private channel, or a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -74,6 +76,8 @@ pub struct MachineConfig {
     pub mode: Option<EncryptionMode>,
     /// The highest DAVE version to announce; default 0, no end-to-end encryption.
     pub max_dave_version: u16,
+    /// What it can do with video; default: nothing.
+    pub video: Option<VideoOptions>,
     /// Whether [`Output::VoiceState`] reaches a main Gateway, so that a fresh token can be asked for.
     pub has_gateway: bool,
     /// How long op 4 may stay unanswered; default 15 s.
@@ -104,6 +108,7 @@ impl MachineConfig {
             version: VoiceVersion::LATEST,
             mode: None,
             max_dave_version: 0,
+            video: None,
             has_gateway: true,
             join_timeout: Duration::from_secs(15),
             server_wait: Duration::from_secs(5),
@@ -128,6 +133,10 @@ pub enum Input<'a> {
     Leave,
     /// The program starts to send, or stops.
     Speak(SpeakingFlags),
+    /// The program starts to show pictures, or stops.
+    Publish(Option<Publication>),
+    /// The program wants these pictures of others.
+    Want(VideoWants),
     /// The main Gateway dispatched the own user's VOICE_STATE_UPDATE for this room.
     VoiceState {
         /// The main-Gateway session that owns the state.
@@ -210,6 +219,14 @@ pub enum Output {
     Speaking(SpeakingFlags),
     /// Who is in the room, and which source is whose.
     Roster(RosterChange),
+    /// What we show was told: pictures may (or, if `None`, must not) follow.
+    Publish(Option<Publication>),
+    /// How good our pictures are wanted, 0–100; 0 is not at all.
+    Asked(u8),
+    /// The codec in which all others can watch.
+    SendCodec(VideoCodec),
+    /// What somebody shows.
+    Video(VideoChange),
 }
 
 /// What is needed to send and receive media.
@@ -217,10 +234,21 @@ pub enum Output {
 pub struct MediaSession {
     /// The own audio source.
     pub ssrc: Ssrc,
+    /// The own sources of video, if there are any.
+    pub layer: Option<LayerSources>,
     /// How packets are encrypted.
     pub mode: EncryptionMode,
     /// The transport key, for both directions.
     pub key: Secret<[u8; 32]>,
+}
+
+/// The sources of a layer of video.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LayerSources {
+    /// Of its packets.
+    pub media: Ssrc,
+    /// Of its retransmissions.
+    pub rtx: Ssrc,
 }
 
 /// What a source carries.
@@ -231,7 +259,10 @@ pub enum SourceKind {
     /// A layer of video.
     Video,
     /// Retransmissions of a layer of video.
-    Retransmission,
+    Retransmission {
+        /// The layer's source.
+        of: Ssrc,
+    },
 }
 
 /// A change in who is in the room.

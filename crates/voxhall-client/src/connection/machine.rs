@@ -1,9 +1,9 @@
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
 use voxhall_protocol::Token;
-use voxhall_protocol::ids::ChannelId;
+use voxhall_protocol::ids::{ChannelId, UserId};
 use voxhall_protocol::voice::{Message, SpeakingFlags, VoiceVersion, encode_client};
 
 use super::io::{Input, MachineConfig, Output, RosterChange};
@@ -12,6 +12,7 @@ use super::session::Session;
 use super::timer::{Timer, Timers};
 use super::{ConnectionState, Reason};
 use crate::backoff::Backoff;
+use crate::video::{Publication, VideoLayer, VideoWants};
 
 /// Goodbye for good.
 pub(super) const CLOSE_NORMAL: u16 = 1000;
@@ -39,6 +40,12 @@ pub struct ConnectionMachine {
     pub(super) session: Option<Session>,
     pub(super) seq: Option<u16>,
     pub(super) speaking: SpeakingFlags,
+    /// What the program wants to show.
+    pub(super) publication: Option<Publication>,
+    /// What the program wants to see.
+    pub(super) wants: VideoWants,
+    /// What everybody shows.
+    pub(super) layers: BTreeMap<UserId, Vec<VideoLayer>>,
     pub(super) heartbeats: Heartbeats,
     pub(super) pings: Pings,
     pub(super) backoff: Backoff,
@@ -115,6 +122,9 @@ impl ConnectionMachine {
             session: None,
             seq: None,
             speaking: SpeakingFlags::NONE,
+            publication: None,
+            wants: VideoWants::default(),
+            layers: BTreeMap::new(),
             heartbeats: Heartbeats::default(),
             pings: Pings::default(),
             backoff,
@@ -133,6 +143,8 @@ impl ConnectionMachine {
                 self.speaking = flags;
                 self.flush_speaking();
             }
+            Input::Publish(publication) => self.publish(publication),
+            Input::Want(wants) => self.want(wants),
             Input::VoiceState { session_id, channel } => self.voice_state(now, session_id, channel),
             Input::VoiceServer { token, endpoint } => self.voice_server(now, token, endpoint),
             Input::RoomGone(reason) => self.room_gone(reason),
@@ -179,6 +191,14 @@ impl ConnectionMachine {
     pub fn may_send(&self) -> bool {
         let flags = self.session.as_ref().and_then(|session| session.flags);
         flags.is_some_and(|flags| !flags.is_empty())
+    }
+
+    /// Whether pictures may be sent: media can flow, and the server has been told what we show.
+    #[must_use]
+    pub fn may_show(&self) -> bool {
+        self.session
+            .as_ref()
+            .is_some_and(|session| session.published.is_some())
     }
 
     /// The dialect spoken.
@@ -259,6 +279,7 @@ impl ConnectionMachine {
         self.timers.clear(Timer::Ping);
         if self.session.take().is_some() {
             self.outputs.push_back(Output::StopMedia);
+            self.forget_videos();
             self.outputs.push_back(Output::Roster(RosterChange::Cleared));
         }
     }

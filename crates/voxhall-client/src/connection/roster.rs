@@ -43,12 +43,22 @@ fn of_video(video: &Video) -> Vec<RosterChange> {
     let primary = [
         source(Some(video.audio_ssrc), user, SourceKind::Audio),
         source(Some(video.video_ssrc), user, SourceKind::Video),
-        source(video.rtx_ssrc, user, SourceKind::Retransmission),
+        source(
+            video.rtx_ssrc,
+            user,
+            SourceKind::Retransmission { of: video.video_ssrc },
+        ),
     ];
     let layers = video.layers().iter().flat_map(|layer| {
         [
             source(layer.ssrc, user, SourceKind::Video),
-            source(layer.rtx(), user, SourceKind::Retransmission),
+            source(
+                layer.rtx(),
+                user,
+                SourceKind::Retransmission {
+                    of: layer.ssrc.unwrap_or_default(),
+                },
+            ),
         ]
     });
     primary.into_iter().chain(layers).flatten().collect()
@@ -103,9 +113,9 @@ mod tests {
                 (10, SourceKind::Audio),
                 (11, SourceKind::Video),
                 (11, SourceKind::Video),
-                (12, SourceKind::Retransmission),
+                (12, SourceKind::Retransmission { of: Ssrc(11) }),
                 (13, SourceKind::Video),
-                (14, SourceKind::Retransmission),
+                (14, SourceKind::Retransmission { of: Ssrc(13) }),
             ]
         );
     }

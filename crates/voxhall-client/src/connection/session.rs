@@ -1,13 +1,17 @@
 use std::net::SocketAddr;
 
-use voxhall_protocol::voice::{EncryptionMode, SpeakingFlags, Ssrc};
+use voxhall_media::video::VideoCodec;
+use voxhall_protocol::voice::{EncryptionMode, MediaSinkWants, SpeakingFlags, Ssrc};
 
-use super::io::MediaSession;
+use super::io::{LayerSources, MediaSession};
+use crate::video::Publication;
 
 /// What Ready began: it outlives the socket it came on.
 #[derive(Debug)]
 pub(super) struct Session {
     pub(super) ssrc: Ssrc,
+    /// The sources that Ready gave our video.
+    pub(super) layer: Option<LayerSources>,
     /// Chosen from Ready's offer.
     pub(super) mode: EncryptionMode,
     /// Where the UDP socket is bound, once it is open.
@@ -20,18 +24,28 @@ pub(super) struct Session {
     pub(super) media: Option<MediaSession>,
     /// The speaking flags that went out last.
     pub(super) flags: Option<SpeakingFlags>,
+    /// What the server was told that we show.
+    pub(super) published: Option<Publication>,
+    /// The codecs that we said we can show.
+    pub(super) encodes: Vec<VideoCodec>,
+    /// What the server was told that we want.
+    pub(super) wants: Option<MediaSinkWants>,
 }
 
 impl Session {
-    pub(super) fn new(ssrc: Ssrc, mode: EncryptionMode) -> Self {
+    pub(super) fn new(ssrc: Ssrc, layer: Option<LayerSources>, mode: EncryptionMode) -> Self {
         Self {
             ssrc,
+            layer,
             mode,
             local: None,
             discoveries: 0,
             public: None,
             media: None,
             flags: None,
+            published: None,
+            encodes: Vec::new(),
+            wants: None,
         }
     }
 }

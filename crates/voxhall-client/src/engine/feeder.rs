@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 
 use super::mailbox::Mailbox;
-use crate::track::Track;
 
+/// Reads a track ahead; false when there is nothing more to read.
+pub(super) type Feed = Box<dyn FnMut() -> bool + Send>;
 /// How often tracks are read ahead: a third of what is kept ready.
 const PERIOD: Duration = Duration::from_millis(100);
 
@@ -29,7 +30,7 @@ struct Feeder {
 }
 
 enum Command {
-    Feed(Arc<Track>),
+    Feed(Feed),
     Stop,
 }
 
@@ -55,7 +56,7 @@ impl Feeders {
         })
     }
 
-    pub(super) fn add(&self, track: Arc<Track>) {
+    pub(super) fn add(&self, track: Feed) {
         let next = self.next.fetch_add(1, Ordering::Relaxed) % self.threads.len();
         self.threads[next].mailbox.post(Command::Feed(track));
     }
@@ -82,7 +83,7 @@ pub(super) fn join(thread: Option<JoinHandle<()>>) {
 }
 
 fn run(inbox: &Mailbox<Command>) {
-    let mut tracks: Vec<Arc<Track>> = Vec::new();
+    let mut tracks: Vec<Feed> = Vec::new();
     let mut commands = Vec::new();
     let mut due = None;
     loop {
@@ -91,8 +92,8 @@ fn run(inbox: &Mailbox<Command>) {
             match command {
                 Command::Stop => return,
                 // A new track is read at once, so that it can begin.
-                Command::Feed(track) => {
-                    if track.feed() {
+                Command::Feed(mut track) => {
+                    if track() {
                         tracks.push(track);
                     }
                 }
@@ -100,7 +101,7 @@ fn run(inbox: &Mailbox<Command>) {
         }
         let now = Instant::now();
         if due.is_none_or(|due| due <= now) {
-            tracks.retain(|track| track.feed());
+            tracks.retain_mut(|track| track());
             due = Some(now + PERIOD);
         }
         if tracks.is_empty() {

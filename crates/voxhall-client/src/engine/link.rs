@@ -11,9 +11,12 @@ use voxhall_transport::{Cipher, Sealer, TransportKey};
 use super::counters::LinkCounters;
 use super::receiver::Inbound;
 use super::sender::{Sender, SenderParts};
-use super::{LinkKey, MediaEngine};
+use super::{LinkKey, MediaEngine, PacingLink};
 use crate::connection::{MediaSession, RosterChange};
 use crate::track::Player;
+use crate::video::sender::{VideoSender, VideoStarts};
+use crate::video::shared::VideoShared;
+use crate::video::track::VideoTrack;
 use crate::voices::Voices;
 
 /// Datagrams of control (discovery, pings) that may wait for the connection's task.
@@ -29,6 +32,7 @@ pub(crate) struct Link {
     local: SocketAddr,
     shared: LinkShared,
     control: mpsc::Receiver<Vec<u8>>,
+    pacing: PacingLink,
 }
 
 /// What outlives a link, because it belongs to the connection.
@@ -38,6 +42,7 @@ pub(crate) struct LinkShared {
     pub(crate) voices: Arc<Voices>,
     pub(crate) counters: Arc<LinkCounters>,
     pub(crate) events: Arc<LinkEvents>,
+    pub(crate) video: Arc<VideoShared>,
 }
 
 /// How the media threads, and the handles of tracks, get the attention of a connection's task.
@@ -113,11 +118,16 @@ impl Link {
         engine.0.receiver.register(key, &mut socket)?;
         let socket = Arc::new(socket);
         let (control_sender, control) = mpsc::channel(CONTROL_BACKLOG);
-        engine
-            .0
-            .receiver
-            .insert(Inbound::new(key, Arc::clone(&socket), control_sender, &shared));
+        let pacing = engine.0.pacer.link(key);
+        engine.0.receiver.insert(Inbound::new(
+            key,
+            Arc::clone(&socket),
+            control_sender,
+            &shared,
+            pacing.clone(),
+        ));
         shared.events.idle.send_replace(true);
+        shared.video.set_pacing(Some(pacing.clone()));
         Ok(Self {
             engine: engine.clone(),
             key,
@@ -125,6 +135,7 @@ impl Link {
             local,
             shared,
             control,
+            pacing,
         })
     }
 
@@ -149,7 +160,16 @@ impl Link {
     pub(crate) fn start(&self, session: &MediaSession, rng: &mut impl Rng) {
         let key = TransportKey::from(*session.key.expose());
         let cipher = || Cipher::new(session.mode, &key);
-        self.engine.0.receiver.start(self.key, cipher());
+        self.engine.0.receiver.start(self.key, cipher(), session.ssrc);
+        let clock = self.engine.0.pacer.clock();
+        let video = session.layer.map(|sources| {
+            let starts = VideoStarts {
+                sequence: rng.random(),
+                rtx_sequence: rng.random(),
+                timestamp: rng.random(),
+            };
+            VideoSender::new(sources, clock, starts, Arc::clone(&self.shared.video.counters))
+        });
         self.shared.events.idle.send_replace(true);
         self.engine.0.pacer.insert(Sender::new(SenderParts {
             key: self.key,
@@ -161,6 +181,8 @@ impl Link {
             ssrc: session.ssrc,
             first_sequence: rng.random(),
             first_timestamp: rng.random(),
+            clock,
+            video,
         }));
     }
 
@@ -168,6 +190,17 @@ impl Link {
     pub(crate) fn resume(&self) {
         self.shared.events.idle.send_replace(false);
         self.engine.0.pacer.resume(self.key);
+    }
+
+    /// Shows these pictures, or none.
+    pub(crate) fn show(&self, track: Option<Arc<VideoTrack>>) {
+        self.shared.video.set_showing(track.is_some());
+        self.pacing.show(track);
+    }
+
+    /// The pictures are wanted in this quality, 0–100.
+    pub(crate) fn asked(&self, quality: u8) {
+        self.pacing.asked(quality);
     }
 
     /// Tells the receiving thread whose sources are whose.
@@ -178,6 +211,7 @@ impl Link {
 
 impl Drop for Link {
     fn drop(&mut self) {
+        self.shared.video.set_pacing(None);
         self.engine.0.pacer.remove(self.key);
         self.shared.events.idle.send_replace(true);
         self.engine.0.receiver.remove(self.key);

@@ -8,11 +8,12 @@ use mio::net::UdpSocket;
 use mio::{Events, Interest, Poll, Registry, Token, Waker};
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
+use voxhall_protocol::voice::Ssrc;
 use voxhall_transport::{Cipher, PacketKind};
 
 use super::counters::{LinkCounters, count};
 use super::feeder::join;
-use super::{LinkKey, link::LinkShared};
+use super::{LinkKey, PacingLink, link::LinkShared};
 use crate::connection::RosterChange;
 use crate::voices::{TICK, VoiceReceiver};
 
@@ -37,7 +38,7 @@ pub(super) struct Receiver {
 #[derive(Debug)]
 enum Command {
     Insert(Box<Inbound>),
-    Start(LinkKey, Box<Cipher>),
+    Start(LinkKey, Box<Cipher>, Ssrc),
     Roster(LinkKey, RosterChange),
     /// Somebody began to listen, somewhere.
     Rescan,
@@ -71,8 +72,8 @@ impl Receiver {
         self.post(Command::Insert(Box::new(inbound)));
     }
 
-    pub(super) fn start(&self, key: LinkKey, cipher: Cipher) {
-        self.post(Command::Start(key, Box::new(cipher)));
+    pub(super) fn start(&self, key: LinkKey, cipher: Cipher, own: Ssrc) {
+        self.post(Command::Start(key, Box::new(cipher), own));
     }
 
     pub(super) fn roster(&self, key: LinkKey, change: RosterChange) {
@@ -123,12 +124,13 @@ impl Inbound {
         socket: Arc<UdpSocket>,
         control: mpsc::Sender<Vec<u8>>,
         shared: &LinkShared,
+        pacing: PacingLink,
     ) -> Self {
         Self {
             key,
             socket,
             control,
-            voices: VoiceReceiver::new(Arc::clone(&shared.voices), Arc::clone(&shared.counters)),
+            voices: VoiceReceiver::new(shared, Some(pacing), Instant::now()),
             counters: Arc::clone(&shared.counters),
         }
     }
@@ -238,9 +240,9 @@ impl Reception {
                 self.drain(token);
                 self.rescan();
             }
-            Command::Start(key, cipher) => {
+            Command::Start(key, cipher, own) => {
                 if let Some(link) = self.links.get_mut(&token(key)) {
-                    link.voices.start(*cipher);
+                    link.voices.start(*cipher, own);
                 }
             }
             Command::Roster(key, change) => {

@@ -1,9 +1,11 @@
 use std::hint::black_box;
 use std::sync::Arc;
+use std::time::Instant;
 
 use mio::net::UdpSocket;
-use voxhall_media::FRAME_SAMPLES;
+use voxhall_media::{FRAME_SAMPLES, SAMPLE_RATE};
 use voxhall_protocol::voice::Ssrc;
+use voxhall_transport::rtcp::SenderInfo;
 use voxhall_transport::rtp::RtpHeader;
 use voxhall_transport::silence::{OPUS_SILENCE, SILENCE_FRAMES};
 use voxhall_transport::{PacketKind, PayloadType, Sealer, SequenceNumber};
@@ -12,6 +14,7 @@ use super::batch::Batch;
 use super::counters::{LinkCounters, count_alone};
 use super::{LinkEvents, LinkKey};
 use crate::track::{Player, Playhead, Taken};
+use crate::video::sender::{MediaClock, Outgoing, VideoSender, send_report};
 
 /// Samples per channel of one tick.
 const TICK: u64 = FRAME_SAMPLES as u64;
@@ -33,6 +36,39 @@ pub(super) struct Sender {
     next: u64,
     /// Silence frames still owed to the listeners' decoders.
     tail: u8,
+    /// What was sent, for reports.
+    packets: u32,
+    octets: u32,
+    clock: MediaClock,
+    video: Option<VideoSender>,
+}
+
+/// Bytes of RTCP that stay in the clear (media transport, section 5.3).
+const CLEAR_RTCP: usize = 8;
+
+/// Room for any feedback and its encryption.
+const MAX_FEEDBACK: usize = 1500;
+
+/// Seals what the video wants sent; the bytes of the datagram.
+fn seal_into(
+    batch: &mut Batch,
+    sealer: &mut Sealer,
+    events: &LinkEvents,
+    outgoing: &Outgoing<'_>,
+) -> Option<usize> {
+    let mut length = 0;
+    let sealed = batch.push(|datagram| {
+        length = sealer.seal_parts(outgoing.kind, outgoing.header, outgoing.body, datagram)?;
+        Ok(length)
+    });
+    match sealed {
+        Ok(()) => Some(length),
+        Err(voxhall_transport::Error::NoncesExhausted) => {
+            events.key_exhausted();
+            None
+        }
+        Err(_) => None,
+    }
 }
 
 /// What a sender is made of.
@@ -47,6 +83,8 @@ pub(super) struct SenderParts {
     /// Random starts (RFC 3550, section 5.1).
     pub(super) first_sequence: u16,
     pub(super) first_timestamp: u32,
+    pub(super) clock: MediaClock,
+    pub(super) video: Option<VideoSender>,
 }
 
 /// Whether a sender has to be looked at again.
@@ -71,6 +109,10 @@ impl Sender {
             timestamp_base: parts.first_timestamp,
             next: 0,
             tail: 0,
+            packets: 0,
+            octets: 0,
+            clock: parts.clock,
+            video: parts.video,
         }
     }
 
@@ -92,7 +134,7 @@ impl Sender {
             self.next = clock;
         }
         while self.next <= clock {
-            match self.playhead.take() {
+            match self.playhead.take(self.next) {
                 Taken::Frame(frame) => {
                     self.tail = SILENCE_FRAMES;
                     self.seal(frame.packet(), frame.samples(), batch);
@@ -134,13 +176,66 @@ impl Sender {
                 .seal_parts(PacketKind::Rtp, &header.to_bytes(false), payload, datagram)
         });
         match sealed {
-            Ok(()) => self.sequence = self.sequence.next(),
+            Ok(()) => {
+                self.sequence = self.sequence.next();
+                self.packets = self.packets.wrapping_add(1);
+                self.octets = self.octets.wrapping_add(payload.len() as u32);
+            }
             Err(voxhall_transport::Error::NoncesExhausted) => self.events.key_exhausted(),
             Err(_) => count_alone(&self.counters.frames_too_long),
         }
     }
 
-    /// Sends what [`Self::tick`] has sealed.
+    /// The sending half of video, if the session has one.
+    pub(super) const fn video(&mut self) -> Option<&mut VideoSender> {
+        self.video.as_mut()
+    }
+
+    /// Seals the pictures that are due into `batch`. Returns when to be called again.
+    pub(super) fn film(&mut self, now: Instant, batch: &mut Batch) -> Option<Instant> {
+        let Self {
+            sealer,
+            video,
+            events,
+            ..
+        } = self;
+        let video = video.as_mut()?;
+        let reports = video.reports();
+        let mut send = |outgoing: &Outgoing<'_>| seal_into(batch, sealer, events, outgoing);
+        let next = video.poll(now, &mut send);
+        if video.reports() != reports && self.packets > 0 {
+            let ticks = self.clock.ticks(now, SAMPLE_RATE);
+            let info = SenderInfo {
+                ntp: self.clock.ntp(now),
+                rtp_timestamp: self.timestamp_base.wrapping_add(ticks as u32),
+                packet_count: self.packets,
+                octet_count: self.octets,
+            };
+            send_report(self.ssrc, info, &mut send);
+        }
+        next
+    }
+
+    /// Sends what the server is to be told of its packets.
+    pub(super) fn feedback(&mut self, compound: &[u8]) {
+        let Some((header, body)) = compound.split_at_checked(CLEAR_RTCP) else {
+            return;
+        };
+        let mut datagram = [0; MAX_FEEDBACK];
+        match self
+            .sealer
+            .seal_parts(PacketKind::Rtcp, header, body, &mut datagram)
+        {
+            Ok(length) => {
+                // A lost one is made good by the next.
+                let _ = self.socket.send(&datagram[..length]);
+            }
+            Err(voxhall_transport::Error::NoncesExhausted) => self.events.key_exhausted(),
+            Err(error) => tracing::debug!(%error, "feedback was not sealed"),
+        }
+    }
+
+    /// Sends what [`Self::tick`] and [`Self::film`] have sealed.
     pub(super) fn send(&self, datagram: &[u8]) {
         match self.socket.send(datagram) {
             Ok(_) => count_alone(&self.counters.packets_sent),

@@ -47,8 +47,8 @@ impl Playhead {
         Self { player, track: None }
     }
 
-    /// The next frame, going on to the next track where one ends.
-    pub(crate) fn take(&mut self) -> Taken {
+    /// The next frame, going on to the next track where one ends. It will begin at `clock`, in samples.
+    pub(crate) fn take(&mut self, clock: u64) -> Taken {
         loop {
             if self.track.is_none() {
                 self.track = self.player.current();
@@ -56,7 +56,7 @@ impl Playhead {
             let Some(track) = &self.track else {
                 return Taken::Idle;
             };
-            match track.next() {
+            match track.next(clock) {
                 Next::Frame(frame) => return Taken::Frame(frame),
                 Next::NotReady => return Taken::NotReady,
                 Next::Paused => return Taken::Idle,
@@ -167,7 +167,7 @@ mod tests {
     }
 
     fn track(left: u32, fails: bool) -> (Arc<Track>, TrackHandle) {
-        let track = Track::new(Box::new(Frames { left, fails }), Box::new(|| {}));
+        let track = Track::new(Box::new(Frames { left, fails }), None, Box::new(|| {}));
         let handle = TrackHandle::new(Arc::clone(&track));
         (track, handle)
     }
@@ -185,12 +185,12 @@ mod tests {
         player.append(first);
         player.append(second);
         for _ in 0..3 {
-            assert!(matches!(playhead.take(), Taken::Frame(_)));
+            assert!(matches!(playhead.take(0), Taken::Frame(_)));
         }
         assert_eq!(first_handle.state(), TrackState::Finished);
         assert_eq!(first_handle.position().as_millis(), 40);
         assert_eq!(second_handle.state(), TrackState::Playing);
-        assert!(matches!(playhead.take(), Taken::Idle));
+        assert!(matches!(playhead.take(0), Taken::Idle));
         assert_eq!(second_handle.state(), TrackState::Finished);
     }
 
@@ -211,12 +211,12 @@ mod tests {
         let (paused, handle) = track(3, false);
         paused.feed();
         player.replace(paused);
-        assert!(matches!(playhead.take(), Taken::Frame(_)));
+        assert!(matches!(playhead.take(0), Taken::Frame(_)));
         handle.pause();
-        assert!(matches!(playhead.take(), Taken::Idle));
+        assert!(matches!(playhead.take(0), Taken::Idle));
         assert_eq!(handle.state(), TrackState::Paused);
         handle.resume();
-        assert!(matches!(playhead.take(), Taken::Frame(_)));
+        assert!(matches!(playhead.take(0), Taken::Frame(_)));
         assert_eq!(handle.position().as_millis(), 40);
     }
 
@@ -227,8 +227,8 @@ mod tests {
         let (failing, handle) = track(1, true);
         failing.feed();
         player.append(failing);
-        assert!(matches!(playhead.take(), Taken::Frame(_)));
-        assert!(matches!(playhead.take(), Taken::Idle));
+        assert!(matches!(playhead.take(0), Taken::Frame(_)));
+        assert!(matches!(playhead.take(0), Taken::Idle));
         assert!(matches!(handle.state(), TrackState::Failed(_)));
     }
 
@@ -242,7 +242,7 @@ mod tests {
         player.replace(new);
         assert_eq!(old_handle.state(), TrackState::Stopped);
         assert_eq!(player.len(), 1);
-        assert!(matches!(playhead.take(), Taken::NotReady), "nothing is read yet");
+        assert!(matches!(playhead.take(0), Taken::NotReady), "nothing is read yet");
         assert_eq!(new_handle.underruns(), 0, "filling at the start is no underrun");
         player.skip();
         assert_eq!(new_handle.state(), TrackState::Stopped);
@@ -263,7 +263,7 @@ mod tests {
         ended_handle.stop();
         player.skip();
         assert_eq!(second_handle.state(), TrackState::Stopped);
-        assert!(matches!(playhead.take(), Taken::Frame(_)));
+        assert!(matches!(playhead.take(0), Taken::Frame(_)));
         assert_eq!(third_handle.state(), TrackState::Playing);
     }
 }

@@ -24,6 +24,7 @@ use crate::connection::{
 };
 use crate::engine::{Link, LinkShared};
 use crate::net::{self, Address, WebSocket, optional, say_goodbye, send, sleep_until};
+use crate::video::VideoChange;
 
 /// Largest message of a voice gateway that is read.
 const MAX_MESSAGE: usize = 256 * 1024;
@@ -160,6 +161,7 @@ impl Driver {
             Command::GatewaySessionLost => self.machine.handle(now, Input::GatewaySessionLost),
             Command::RequestHeld => self.machine.handle(now, Input::RequestHeld),
             Command::RequestSent => self.machine.handle(now, Input::RequestSent),
+            Command::Want(wants) => self.machine.handle(now, Input::Want(wants)),
         }
     }
 
@@ -207,6 +209,24 @@ impl Driver {
         } else if self.shared.events.is_idle() {
             self.machine.handle(now, Input::Speak(SpeakingFlags::NONE));
         }
+        self.pictures_changed(now);
+    }
+
+    /// Something else is shown, or nothing any more.
+    fn pictures_changed(&mut self, now: Instant) {
+        let shown = self.shared.video.shown();
+        let publication = shown.as_ref().map(|(_, publication)| *publication);
+        self.machine.handle(now, Input::Publish(publication));
+        if self.machine.may_show() && publication.is_some() {
+            self.show();
+        }
+    }
+
+    /// Hands the pictures that are to be shown to the link.
+    fn show(&self) {
+        if let Some(link) = &self.link {
+            link.show(self.shared.video.shown().map(|(track, _)| track));
+        }
     }
 
     fn resume_link(&self) {
@@ -241,6 +261,16 @@ impl Driver {
                 Output::Speaking(flags) if flags.is_empty() => {}
                 Output::Speaking(_) => self.resume_link(),
                 Output::Roster(change) => self.roster(change),
+                Output::Publish(_) => self.show(),
+                Output::Asked(quality) => {
+                    if let Some(link) = &self.link {
+                        link.asked(quality);
+                    }
+                }
+                Output::SendCodec(codec) => {
+                    self.shared.video.send_codec.send_replace(Some(codec));
+                }
+                Output::Video(change) => self.video(change),
             }
         }
         let mut seen = self.outlets.seen.lock();
@@ -347,11 +377,23 @@ impl Driver {
         }
     }
 
+    /// Somebody shows something else.
+    fn video(&self, change: VideoChange) {
+        let videos = &mut self.outlets.seen.lock().videos;
+        if change.layers.is_empty() {
+            videos.remove(&change.user);
+        } else {
+            videos.insert(change.user, change.layers.clone());
+        }
+        self.shared.video.viewers.changed(&change);
+    }
+
     /// Tracks stop, listeners hear the end, and then the handles.
     fn end(mut self) {
         self.link = None;
         self.shared.player.clear();
         self.shared.voices.close();
+        self.shared.video.close();
         if !self.outlets.state.borrow().is_final() {
             let reason = Reason::Dropped;
             self.outlets.state.send_replace(ConnectionState::Left { reason });

@@ -3,16 +3,24 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use voxhall_media::assembly::VideoPacket;
 use voxhall_protocol::ids::UserId;
 use voxhall_protocol::voice::Ssrc;
+use voxhall_transport::extension::{ExtensionKind, transport_sequence};
 use voxhall_transport::replay::ReplayWindow;
+use voxhall_transport::rtcp::{self, RtcpPacket, SenderReport};
+use voxhall_transport::rtx::RtxPayload;
 use voxhall_transport::silence::{SILENCE_FRAMES, is_silence};
 use voxhall_transport::{Cipher, PacketKind, RtpPacket, SequenceNumber};
 
 use super::waiting::{Held, Waiting};
 use super::{Audiences, OpusPacket, SpeakingChange, Voices};
 use crate::connection::{RosterChange, SourceKind};
-use crate::engine::{LinkCounters, count};
+use crate::engine::{LinkCounters, LinkShared, PacingLink, count};
+use crate::video::codecs;
+use crate::video::receiver::VideoReceiver;
+use crate::video::shared::VideoShared;
+use crate::video::stream::SourceClock;
 
 /// A speaker of whom nothing comes for so long has stopped, with or without silence frames.
 const SPEECH_TIMEOUT: Duration = Duration::from_millis(300);
@@ -26,6 +34,12 @@ pub(crate) struct VoiceReceiver {
     sources: HashMap<Ssrc, Source>,
     users: BTreeMap<UserId, Speaker>,
     waiting: Waiting,
+    video: VideoReceiver,
+    video_shared: Arc<VideoShared>,
+    /// Where feedback goes, and what the server says about our packets.
+    pacing: Option<PacingLink>,
+    /// The own audio source.
+    own: Ssrc,
     /// Ticks so far.
     tick: u64,
 }
@@ -37,6 +51,8 @@ struct Source {
     kind: SourceKind,
     /// Refuses packets that come twice; made when the first one is wanted.
     window: Option<ReplayWindow>,
+    /// How its clock stands by the sender's, for sound.
+    clock: Option<SourceClock>,
 }
 
 /// What is known of one user.
@@ -51,10 +67,14 @@ struct Speaker {
 }
 
 impl VoiceReceiver {
-    pub(crate) fn new(voices: Arc<Voices>, counters: Arc<LinkCounters>) -> Self {
+    pub(crate) fn new(shared: &LinkShared, pacing: Option<PacingLink>, now: Instant) -> Self {
         Self {
-            voices,
-            counters,
+            voices: Arc::clone(&shared.voices),
+            counters: Arc::clone(&shared.counters),
+            video: VideoReceiver::new(Arc::clone(&shared.video), now),
+            video_shared: Arc::clone(&shared.video),
+            pacing,
+            own: Ssrc::NONE,
             cipher: None,
             sources: HashMap::new(),
             users: BTreeMap::new(),
@@ -63,14 +83,17 @@ impl VoiceReceiver {
         }
     }
 
-    /// Packets can be opened from now on.
-    pub(crate) fn start(&mut self, cipher: Cipher) {
+    /// Packets can be opened from now on. `own` is our audio source, in whose name feedback is sent.
+    pub(crate) fn start(&mut self, cipher: Cipher, own: Ssrc) {
         self.cipher = Some(cipher);
+        self.own = own;
     }
 
     /// Whether [`VoiceReceiver::tick`] should be called every 20 ms.
     pub(crate) fn wants_ticks(&self) -> bool {
-        self.voices.is_heard() && self.voices.change(|audiences| audiences.want_ticks())
+        let heard = self.voices.is_heard() && self.voices.change(|audiences| audiences.want_ticks());
+        let watched = self.video.is_watched() && self.video.wants_ticks();
+        heard || watched
     }
 
     /// Takes in who is in the room and whose a source is.
@@ -81,6 +104,7 @@ impl VoiceReceiver {
             }
             RosterChange::Left(user) => {
                 self.sources.retain(|_, source| source.user != user);
+                self.video.forget(Some(user));
                 self.stopped(user);
                 self.users.remove(&user);
             }
@@ -96,6 +120,7 @@ impl VoiceReceiver {
                     self.stopped(user);
                 }
                 self.sources.clear();
+                self.video.forget(None);
                 self.users.clear();
                 self.waiting.clear();
             }
@@ -105,26 +130,41 @@ impl VoiceReceiver {
     /// Takes in a datagram that looks like RTP or RTCP. If nobody listens it is counted and not even opened.
     pub(crate) fn datagram(&mut self, now: Instant, kind: PacketKind, datagram: &mut [u8]) {
         count(&self.counters.packets_received);
-        if !self.voices.is_heard() || kind == PacketKind::Rtcp {
-            return;
-        }
-        let Some(cipher) = &self.cipher else {
+        let watched = self.video.is_watched();
+        let listens = watched || self.voices.is_heard();
+        // What the server says about our pictures matters as long as we show some.
+        let matters = listens || kind == PacketKind::Rtcp && self.video_shared.is_showing();
+        let (true, Some(cipher)) = (matters, &self.cipher) else {
             return;
         };
         let Ok(opened) = cipher.open(kind, datagram) else {
             return count(&self.counters.packets_refused);
         };
+        if kind == PacketKind::Rtcp {
+            let compound = opened.packet;
+            return self.control(now, compound);
+        }
         let Ok(packet) = RtpPacket::parse(opened.packet) else {
             return count(&self.counters.packets_refused);
         };
         let held = Held {
             sequence: packet.sequence_number().0,
             timestamp: packet.timestamp(),
+            payload_type: packet.payload_type(),
+            marker: packet.marker(),
             payload: Bytes::copy_from_slice(packet.payload()),
             fingerprint: opened.fingerprint,
             arrived: now,
         };
+        let number = packet
+            .extensions()
+            .and_then(|block| block.find(ExtensionKind::TransportSequence.native_id()))
+            .and_then(transport_sequence)
+            .filter(|_| watched);
         let ssrc = packet.ssrc();
+        if let Some(number) = number {
+            self.video.numbered(now, number);
+        }
         if self.sources.contains_key(&ssrc) {
             self.packet(ssrc, held);
         } else if !self.waiting.keep(now, ssrc, held) {
@@ -132,12 +172,50 @@ impl VoiceReceiver {
         }
     }
 
+    /// Takes in what the server says: how the clocks of others stand, and how our packets arrived.
+    fn control(&mut self, now: Instant, compound: &[u8]) {
+        let mut concerns_us = false;
+        for packet in rtcp::packets(compound).map_while(Result::ok) {
+            match packet {
+                RtcpPacket::SenderReport(report) => self.sender_report(now, &report),
+                RtcpPacket::SourceDescription(_) | RtcpPacket::Goodbye(_) | RtcpPacket::Unknown(_) => {}
+                _ => concerns_us = true,
+            }
+        }
+        if concerns_us
+            && self.video_shared.is_showing()
+            && let Some(pacing) = &self.pacing
+        {
+            pacing.control(compound.to_vec());
+        }
+    }
+
+    fn sender_report(&mut self, now: Instant, report: &SenderReport<'_>) {
+        let Some(source) = self.sources.get_mut(&report.sender) else {
+            return;
+        };
+        match source.kind {
+            SourceKind::Audio => {
+                source.clock = Some(SourceClock::new(&report.info, voxhall_media::SAMPLE_RATE))
+            }
+            SourceKind::Video => self
+                .video
+                .sender_report(now, report.sender, source.user, &report.info),
+            SourceKind::Retransmission { .. } => {}
+        }
+    }
+
     /// Notes whose a source is. What is repeated changes nothing; another owner begins anew.
     fn claim(&mut self, ssrc: Ssrc, user: UserId, kind: SourceKind) {
         let known = self.sources.get(&ssrc);
         if known.is_none_or(|source| (source.user, source.kind) != (user, kind)) {
-            let window = None;
-            self.sources.insert(ssrc, Source { user, kind, window });
+            let source = Source {
+                user,
+                kind,
+                window: None,
+                clock: None,
+            };
+            self.sources.insert(ssrc, source);
         }
     }
 
@@ -146,7 +224,11 @@ impl VoiceReceiver {
         let Some(source) = self.sources.get_mut(&ssrc) else {
             return;
         };
-        if source.kind != SourceKind::Audio || held.payload.is_empty() {
+        let is_wanted = match source.kind {
+            SourceKind::Audio => !held.payload.is_empty(),
+            SourceKind::Video | SourceKind::Retransmission { .. } => self.video.is_watched(),
+        };
+        if !is_wanted {
             return;
         }
         let user = source.user;
@@ -156,6 +238,10 @@ impl VoiceReceiver {
             .is_err()
         {
             return count(&self.counters.packets_duplicate);
+        }
+        let (kind, clock) = (source.kind, source.clock);
+        if kind != SourceKind::Audio {
+            return self.video_packet(ssrc, user, kind, held);
         }
         let speaker = self.users.entry(user).or_default();
         let change = speaker.heard(user, held.arrived, is_silence(&held.payload));
@@ -178,9 +264,41 @@ impl VoiceReceiver {
                     timestamp: held.timestamp,
                     payload: held.payload,
                     arrived: held.arrived,
+                    captured: clock.and_then(|clock| clock.captured(held.timestamp)),
                 });
             }
         });
+    }
+
+    /// Hands a packet of video on, as what it was before it was lost.
+    fn video_packet(&mut self, ssrc: Ssrc, user: UserId, kind: SourceKind, held: Held) {
+        let Some(meaning) = codecs::meaning(held.payload_type) else {
+            return count(&self.counters.packets_refused);
+        };
+        let mut packet = VideoPacket {
+            sequence: held.sequence,
+            timestamp: held.timestamp,
+            marker: held.marker,
+            codec: meaning.codec,
+            payload: held.payload,
+        };
+        match kind {
+            SourceKind::Retransmission { of } if meaning.is_retransmission => {
+                let Ok(repaired) = RtxPayload::parse(&packet.payload) else {
+                    return;
+                };
+                if repaired.is_probe() {
+                    return;
+                }
+                packet.sequence = repaired.original_sequence.0;
+                packet.payload = packet.payload.slice_ref(repaired.original_payload);
+                self.video.packet(held.arrived, of, user, packet, true);
+            }
+            SourceKind::Video if !meaning.is_retransmission => {
+                self.video.packet(held.arrived, ssrc, user, packet, false);
+            }
+            _ => count(&self.counters.packets_refused),
+        }
     }
 
     fn stopped(&mut self, user: UserId) {
@@ -200,6 +318,14 @@ impl VoiceReceiver {
                 self.voices
                     .change(|audiences| audiences.speaking.publish(&change));
             }
+        }
+        if self.video.is_watched() {
+            let pacing = &self.pacing;
+            self.video.tick(now, self.own, &mut |compound| {
+                if let Some(pacing) = pacing {
+                    pacing.feedback(compound);
+                }
+            });
         }
         #[cfg(feature = "opus-codec")]
         self.play();
@@ -309,8 +435,8 @@ mod tests {
     impl Wire {
         fn new() -> Self {
             let cipher = || Cipher::new(EncryptionMode::AeadAes256GcmRtpsize, &TransportKey::from([7; 32]));
-            let mut receiver = VoiceReceiver::new(Arc::default(), Arc::default());
-            receiver.start(cipher());
+            let mut receiver = VoiceReceiver::new(&LinkShared::default(), None, Instant::now());
+            receiver.start(cipher(), Ssrc(1));
             Self {
                 receiver,
                 sealer: Sealer::server(cipher(), 0, [0; 24]),

@@ -3,6 +3,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use voxhall_protocol::voice::Ssrc;
+use voxhall_transport::PayloadType;
 use voxhall_transport::crypto::PacketFingerprint;
 
 /// How many packets of an unannounced source are kept, and for how long.
@@ -17,6 +18,8 @@ const MAX_SOURCES: usize = 32;
 pub(super) struct Held {
     pub(super) sequence: u16,
     pub(super) timestamp: u32,
+    pub(super) payload_type: PayloadType,
+    pub(super) marker: bool,
     pub(super) payload: Bytes,
     pub(super) fingerprint: PacketFingerprint,
     pub(super) arrived: Instant,
@@ -68,6 +71,8 @@ mod tests {
         Held {
             sequence,
             timestamp: 0,
+            payload_type: PayloadType::OPUS,
+            marker: false,
             payload: Bytes::new(),
             fingerprint: PacketFingerprint(0),
             arrived,

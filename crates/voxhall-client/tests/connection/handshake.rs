@@ -46,6 +46,7 @@ fn every_version_comes_from_join_to_connected() {
         );
         assert_eq!(outputs[1], Output::Dial { endpoint, version });
         let media = MediaSession {
+            layer: None,
             ssrc: SSRC,
             mode: EncryptionMode::AeadAes256GcmRtpsize,
             key: Secret::new(KEY),

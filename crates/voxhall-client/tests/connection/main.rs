@@ -12,3 +12,4 @@ mod rough_network;
 mod speaking;
 mod story;
 mod streams;
+mod video;

@@ -10,7 +10,7 @@ use voxhall_client::{ConnectionState, Reason};
 use voxhall_protocol::ids::{ChannelId, GuildId, UserId};
 use voxhall_protocol::voice::{
     EncryptionMode, HeartbeatAck, Hello, Message, ModeName, Ready, SessionDescription, SpeakingFlags, Ssrc,
-    VoiceCloseCode, VoiceVersion, WireFrame, decode_client_binary, decode_client_text, encode_server,
+    Stream, VoiceCloseCode, VoiceVersion, WireFrame, decode_client_binary, decode_client_text, encode_server,
 };
 use voxhall_protocol::{Secret, Token, discovery};
 
@@ -185,7 +185,12 @@ impl Story {
     }
 
     pub fn ready(&mut self) {
+        self.ready_with(Vec::new());
+    }
+
+    pub fn ready_with(&mut self, streams: Vec<Stream>) {
         self.says(Ready {
+            streams: Some(streams),
             ssrc: SSRC,
             ip: Some("198.51.100.20".to_owned()),
             port: 50_001,
