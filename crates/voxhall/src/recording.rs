@@ -253,6 +253,7 @@ mod tests {
             timestamp: u32::from(index) * 960,
             payload: SILENCE.to_vec().into(),
             arrived: start + Duration::from_millis(20) * u32::from(index),
+            captured: None,
         }
     }
 

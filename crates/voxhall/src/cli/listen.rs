@@ -266,6 +266,7 @@ mod tests {
             timestamp: 0,
             payload: vec![0xf8, 0xff, 0xfe].into(),
             arrived: Instant::now(),
+            captured: None,
         }
     }
 
