@@ -68,9 +68,11 @@ export class LiveStreams extends Emitter<LiveStreamsEvents> {
     super();
   }
 
-  /** Those that are published or watched. */
+  /** Those that are published or watched, as they are now. */
   get all(): readonly LiveStream[] {
-    return [...this.#streams.values()];
+    return [...this.#streams.values()].map(({ key, owner, own, viewers, paused, received, connection }) => {
+      return { key, owner, own, viewers, paused, received, connection };
+    });
   }
 
   /** Publishes a screen in the room that one is in. */

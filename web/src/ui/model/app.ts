@@ -308,7 +308,7 @@ export class App {
   }
 
   #streamed(all: readonly LiveStream[]): void {
-    this.live.value = [...all];
+    this.live.value = all;
     this.#playback.play(
       'live',
       all.flatMap((stream) => stream.received),

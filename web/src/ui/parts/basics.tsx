@@ -37,8 +37,11 @@ export function IconButton(props: IconButtonProps): JSX.Element {
   );
 }
 
-/** The first letters of a name, on a colour that is always the same for the same person. */
-export function Avatar({ user, name, size }: { user: UserId; name: string; size: number }): JSX.Element {
+/**
+ * The first letters of a name, on a colour that is always the same for the same person. Without a size, the style sheet
+ * has one.
+ */
+export function Avatar({ user, name, size }: { user: UserId; name: string; size?: number }): JSX.Element {
   const letters = name
     .split(/[\s_.-]+/)
     .filter((word) => word !== '')
@@ -50,7 +53,7 @@ export function Avatar({ user, name, size }: { user: UserId; name: string; size:
     <span
       class="avatar"
       aria-hidden="true"
-      style={`width:${size}px;height:${size}px;font-size:${size * 0.4}px;--hue:${hue}`}
+      style={`--hue:${hue}${size === undefined ? '' : `;--size:${size}px`}`}
     >
       {letters || '?'}
     </span>

@@ -54,13 +54,13 @@ function options(element: HTMLElement, lines: Line[], format: (value: number) =>
   return {
     width: Math.max(element.clientWidth, 120),
     height: HEIGHT,
-    padding: [6, 4, 0, 0],
+    padding: [6, 4, 8, 0],
     legend: { show: false },
     cursor: { show: false },
     scales: { y: { range: (_, __, most) => [0, Math.max(most ?? 0, atLeast) * 1.1] } },
     axes: [
       { show: false },
-      { ...text, grid, ticks: { show: false }, size: 58, space: 28, gap: 6, values: (_, ticks) => ticks.map(format) },
+      { ...text, grid, ticks: { show: false }, size: 64, space: 28, gap: 6, values: (_, ticks) => ticks.map(format) },
     ],
     series: [
       {},

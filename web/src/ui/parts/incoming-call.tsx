@@ -24,12 +24,14 @@ export function IncomingCall(): JSX.Element | null {
         <strong>{name}</strong>
         <span class="muted">calls you</span>
       </p>
-      <button type="button" class="button good" ref={accept} onClick={() => app.calls.accept(call.channel)}>
-        <Icon name="phone" size={18} /> Accept
-      </button>
-      <button type="button" class="button danger" onClick={() => void app.calls.decline(call.channel)}>
-        <Icon name="hangUp" size={18} /> Decline
-      </button>
+      <div class="buttons">
+        <button type="button" class="button good" ref={accept} onClick={() => app.calls.accept(call.channel)}>
+          <Icon name="phone" size={18} /> Accept
+        </button>
+        <button type="button" class="button danger" onClick={() => void app.calls.decline(call.channel)}>
+          <Icon name="hangUp" size={18} /> Decline
+        </button>
+      </div>
     </div>
   );
 }

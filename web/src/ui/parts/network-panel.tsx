@@ -76,26 +76,22 @@ function Figure({ name, value, children }: { name: string; value: string; childr
 
 function Streams({ rows }: { rows: readonly Row[] }): JSX.Element {
   return (
-    <div class="scroll-x">
-      <table>
-        <caption class="visually-hidden">Streams</caption>
-        <thead>
-          <tr>
-            <th scope="col">Stream</th>
-            <th scope="col">Codec</th>
-            <th scope="col">Picture</th>
-            <th scope="col">Bitrate</th>
-            <th scope="col">Loss</th>
-            <th scope="col">Jitter</th>
-          </tr>
-        </thead>
-        <tbody>
-          {rows.map((row) => (
-            <StreamRow key={row.key} row={row} />
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <table>
+      <caption class="visually-hidden">Streams</caption>
+      <thead>
+        <tr>
+          <th scope="col">Stream</th>
+          <th scope="col">Bitrate</th>
+          <th scope="col">Loss</th>
+          <th scope="col">Jitter</th>
+        </tr>
+      </thead>
+      <tbody>
+        {rows.map((row) => (
+          <StreamRow key={row.key} row={row} />
+        ))}
+      </tbody>
+    </table>
   );
 }
 
@@ -107,9 +103,8 @@ function StreamRow({ row }: { row: Row }): JSX.Element {
     <tr>
       <th scope="row">
         {who}, {what}
+        <span class="muted">{[row.codec ?? 'no codec yet', ...layerText(row)].join(', ')}</span>
       </th>
-      <td>{row.codec ?? '–'}</td>
-      <td>{layerText(row)}</td>
       <td>{bits(row.bitrate)}</td>
       <td>{percent(row.loss)}</td>
       <td>{millis(row.jitter)}</td>
@@ -117,12 +112,12 @@ function StreamRow({ row }: { row: Row }): JSX.Element {
   );
 }
 
-/** What of a picture arrives. The layer is the server's choice and shows in its size. */
-function layerText(row: Row): string {
-  if (row.kind === 'audio' || row.height === null) return '–';
-  const rate = row.framesPerSecond === null ? '' : ` ${Math.round(row.framesPerSecond)}/s`;
-  const why = row.limitation === 'cpu' || row.limitation === 'bandwidth' ? ` (${row.limitation})` : '';
-  return `${row.width}×${row.height}${rate}${why}`;
+/** The layer of a picture: the server's choice shows in its size. */
+function layerText(row: Row): string[] {
+  if (row.kind === 'audio' || row.height === null) return [];
+  const rate = row.framesPerSecond === null ? '' : `, ${Math.round(row.framesPerSecond)}/s`;
+  const why = row.limitation === 'cpu' || row.limitation === 'bandwidth' ? [`limited by ${row.limitation}`] : [];
+  return [`${row.width}×${row.height}${rate}`, ...why];
 }
 
 function Fact({ name, children }: { name: string; children: string }): JSX.Element {

@@ -16,6 +16,7 @@ export function PersonMenu({ state, name }: { state: VoiceState; name: string })
   const id = useId();
   useEffect(() => {
     if (!open) return;
+    if (menu.current !== null) place(menu.current);
     menu.current?.querySelector<HTMLElement>('input, button, select')?.focus();
     const outside = (event: Event): void => {
       if (!menu.current?.parentElement?.contains(event.target as Node)) setOpen(false);
@@ -51,6 +52,18 @@ export function PersonMenu({ state, name }: { state: VoiceState; name: string })
     </div>
   );
 }
+
+/** Puts a menu below its button, or where there is room. */
+function place(menu: HTMLElement): void {
+  const button = menu.parentElement?.getBoundingClientRect();
+  if (button === undefined) return;
+  const { width, height } = menu.getBoundingClientRect();
+  menu.style.left = `${Math.max(EDGE_PX, button.right - width)}px`;
+  menu.style.top = `${Math.max(EDGE_PX, Math.min(button.bottom + EDGE_PX, window.innerHeight - height - EDGE_PX))}px`;
+}
+
+/** How far a menu stays from its button and from the edges of the window. */
+const EDGE_PX = 6;
 
 function Moderation({ state, done }: { state: VoiceState; done: () => void }): JSX.Element | null {
   const app = useApp();

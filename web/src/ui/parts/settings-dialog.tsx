@@ -72,7 +72,7 @@ function DeviceChoice({ name, from, chosen, choose }: DeviceChoiceProps): JSX.El
     <label class="field">
       <span>{name}</span>
       <select value={chosen ?? ''} onChange={(event) => choose(event.currentTarget.value || null)}>
-        <option value="">The usual one</option>
+        <option value="">Default</option>
         {from
           .filter((device) => device.id !== '' && device.id !== 'default')
           .map((device, index) => (
@@ -92,9 +92,9 @@ function SpeechSettings(): JSX.Element {
       <legend>Speech</legend>
       <Switch name="pushToTalk">Push to talk</Switch>
       {pushToTalk && <TalkKey />}
-      <Switch name="echoCancellation">Take the echo out</Switch>
-      <Switch name="noiseSuppression">Take noise out</Switch>
-      <Switch name="autoGain">Keep the loudness even</Switch>
+      <Switch name="echoCancellation">Echo cancellation</Switch>
+      <Switch name="noiseSuppression">Noise suppression</Switch>
+      <Switch name="autoGain">Automatic gain control</Switch>
     </fieldset>
   );
 }

@@ -3,7 +3,7 @@
 import type { ComponentChildren, JSX } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import { speaking } from '../../media/levels.ts';
-import type { LiveStream, Ssrc, VoiceState } from '../../protocol/index.ts';
+import type { LiveStream, Ssrc, UserId, VoiceState } from '../../protocol/index.ts';
 import { useApp } from '../context.ts';
 import type { Views } from '../model/views.ts';
 import { Avatar, IconButton } from './basics.tsx';
@@ -23,7 +23,7 @@ export function PersonTile({ state }: { state: VoiceState }): JSX.Element {
   return (
     <article class={`tile ${loud ? 'speaking' : ''}`} aria-label={`${name}${loud ? ', speaking' : ''}`}>
       {track === null ? (
-        <Avatar user={user} name={name} size={84} />
+        <Face user={user} name={name} />
       ) : (
         <Video track={track} mirrored={own} ssrc={received?.ssrc ?? null} views={app.viewsOf(null)} name={name} />
       )}
@@ -37,6 +37,15 @@ export function PersonTile({ state }: { state: VoiceState }): JSX.Element {
       )}
       {!own && <PersonMenu state={state} name={name} />}
     </article>
+  );
+}
+
+/** A face that is as large as its tile allows. */
+function Face({ user, name }: { user: UserId; name: string }): JSX.Element {
+  return (
+    <span class="face">
+      <Avatar user={user} name={name} />
+    </span>
   );
 }
 
