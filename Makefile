@@ -8,30 +8,37 @@ SHELL := /bin/bash
 STATE ?= .state
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: help run test setup setup-test lint features unit model fuzz api interop testkit deny bench
+.PHONY: help run test setup setup-test web lint features unit model fuzz api interop browser testkit deny bench
 
 help:
-	@echo 'make run      build, start a development server with a bot that plays, print what to try'
+	@echo 'make run      build, start a development server with a page and a bot that plays, print what to try'
 	@echo 'make test     everything that must hold, real client libraries included'
+	@echo 'make web      the page: build it, check its types, tests and size'
 	@echo 'make lint     formatting, clippy, documentation, licences of dependencies'
 	@echo 'make unit     the tests of the crates'
 	@echo 'make model    the control plane against a plain model, thousands of random sequences'
+	@echo 'make browser  the page, called by Chromium and Firefox'
 	@echo 'make api      REST against its own OpenAPI document, by schemathesis'
 	@echo 'make deny     licences and advisories of dependencies, by cargo-deny'
 	@echo 'make bench    the benchmarks (release build)'
 	@echo 'make setup    install what is missing to build'
 
 run: setup
+	@scripts/web build
 	cargo build --bin voxhall
 	exec $(TARGET)/debug/voxhall serve --dev --demo --state $(STATE)
 
 # One order for people and CI: what fails fastest comes first, and each step reuses what the one before has built.
 # What is built from nothing gains nothing from incremental compilation, which takes more room than all the rest.
 test: export CARGO_INCREMENTAL = 0
-test: setup-test lint features unit model fuzz api interop testkit
+test: setup-test web lint features unit model fuzz api interop browser testkit
 
 setup:
 	@scripts/setup build
+
+# Before anything in Rust: it takes seconds, and the program takes the page in when it is built.
+web:
+	@scripts/web check
 
 setup-test:
 	@scripts/setup test
@@ -71,6 +78,9 @@ api:
 
 interop:
 	@interop/run
+
+browser:
+	@interop/browser/run
 
 testkit:
 	@testkit/run
