@@ -1,0 +1,132 @@
+// The page itself: ways in, the keyboard alone, narrow and dark, messages and the commands of bots.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Voxhall } from '../../testkit/javascript/index.js';
+import { greeter } from './lib/bot.mjs';
+import { launch, visitor } from './lib/chromium.mjs';
+import { until } from './lib/measure.mjs';
+
+const MINUTE = 60_000;
+
+test('the page', { timeout: 3 * MINUTE }, async (t) => {
+  const server = await Voxhall.start();
+  t.after(() => server.stop());
+  const browser = await launch(t);
+
+  await t.test('lets people in with a password, and out', async (t) => {
+    const context = await browser.newContext();
+    t.after(() => context.close());
+    const page = await context.newPage();
+    await page.goto(server.base);
+    await page.getByRole('button', { name: 'Make an account' }).click();
+    await page.getByLabel('User name').fill('grace');
+    await page.getByLabel('Password').fill('short');
+    await page.getByRole('button', { name: 'Make the account' }).click();
+    await page.getByText('Must be between 8 and 72 in length.').waitFor();
+    await page.getByLabel('Password').fill('correct horse battery');
+    await page.getByRole('button', { name: 'Make the account' }).click();
+    await page.getByText('Online').waitFor();
+    // A password keeps one signed in until one signs out.
+    await page.reload();
+    await page.getByText('Online').waitFor();
+    await page.getByRole('button', { name: 'Settings' }).click();
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await page.getByLabel('Your name').waitFor();
+    await page.getByRole('button', { name: 'Sign in with a password' }).click();
+    await page.getByLabel('User name').fill('grace');
+    await page.getByLabel('Password').fill('wrong horse battery');
+    await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+    await page.getByText('Login or password is invalid.').first().waitFor();
+  });
+
+  await t.test('needs no mouse', async (t) => {
+    const ada = await visitor(t, browser, server, 'Ada');
+    const { page } = ada.driver;
+    const focused = () => page.evaluate('document.activeElement.getAttribute("aria-label") ?? document.activeElement.textContent');
+    const walkTo = (name) => until(`the keyboard reaches ${name}`, async () => {
+      if ((await focused()).startsWith(name)) return true;
+      await page.keyboard.press('Tab');
+      return false;
+    }, 10_000, 0);
+    await walkTo('General');
+    await page.keyboard.press('Enter');
+    await ada.inRoom();
+    await walkTo('Mute');
+    await page.keyboard.press('Space');
+    await page.getByRole('button', { name: 'Unmute', pressed: true }).first().waitFor();
+    await page.keyboard.press('Control+Shift+M');
+    await page.getByRole('button', { name: 'Mute', exact: true }).first().waitFor();
+    await walkTo('Leave the channel');
+    await page.keyboard.press('Enter');
+    await ada.outOfRoom();
+  });
+
+  await t.test('sends speech only while the key to talk is held', async (t) => {
+    const ada = await visitor(t, browser, server, 'Ada');
+    const bob = await visitor(t, browser, server, 'Bob');
+    await ada.press('Settings');
+    await ada.driver.page.getByRole('switch', { name: 'Push to talk' }).check();
+    await ada.driver.page.keyboard.press('Escape');
+    await ada.join(/^General/);
+    await bob.join(/^General/);
+    await bob.hearsNothingOf(ada);
+    await ada.driver.page.keyboard.down('Backquote');
+    await bob.hears(ada);
+    await ada.driver.page.keyboard.up('Backquote');
+    await bob.hearsNothingOf(ada);
+  });
+
+  await t.test('keeps in mind how loud somebody shall be', async (t) => {
+    const ada = await visitor(t, browser, server, 'Ada');
+    const bob = await visitor(t, browser, server, 'Bob');
+    await ada.join(/^General/);
+    await bob.join(/^General/);
+    await bob.shows(ada);
+    await bob.press('Options for Ada');
+    await bob.driver.page.getByLabel('Volume').fill('20');
+    const kept = await bob.driver.read(`JSON.parse(localStorage.getItem('voxhall.settings')).volumes`);
+    assert.deepEqual(kept, { [ada.id]: 0.2 });
+  });
+
+  await t.test('fits a phone, and is dark where the system is', async (t) => {
+    const ada = await visitor(t, browser, server, 'Ada', { viewport: { width: 360, height: 700 }, colorScheme: 'dark' });
+    const { page } = ada.driver;
+    const fits = async () => {
+      const width = await page.evaluate('document.documentElement.scrollWidth');
+      assert.ok(width <= 360, `the page is ${width} pixels wide`);
+    };
+    const brightness = () =>
+      page.evaluate('getComputedStyle(document.body).backgroundColor.match(/\\d+/g).slice(0, 3).reduce((all, it) => all + Number(it), 0)');
+    await fits();
+    assert.ok((await brightness()) < 200);
+    await ada.join(/^General/);
+    await fits();
+    await ada.press('Network');
+    await page.getByText('Round trip').waitFor();
+    await fits();
+    await ada.press('Close network');
+    await ada.press('Back to the rooms');
+    await ada.press('Settings');
+    await page.getByText('Light', { exact: true }).click();
+    assert.ok((await brightness()) > 600);
+    await fits();
+  });
+
+  await t.test('writes messages and uses the commands of bots', async (t) => {
+    const bot = await server.bot('greeter');
+    await greeter(t, server, bot);
+    const ada = await visitor(t, browser, server, 'Ada');
+    const bob = await visitor(t, browser, server, 'Bob');
+    for (const person of [ada, bob]) await person.driver.page.getByRole('button', { name: 'general', exact: true }).click();
+    const line = ada.driver.page.getByRole('combobox');
+    await line.fill('Good evening');
+    await line.press('Enter');
+    await bob.driver.page.getByText('Good evening').waitFor();
+    await line.fill('/gr');
+    await ada.driver.page.getByRole('option', { name: /greet/ }).waitFor();
+    await line.press('Enter');
+    await ada.driver.page.getByLabel('name').fill('Bob');
+    await ada.driver.page.keyboard.press('Enter');
+    await bob.driver.page.getByText('Hello, Bob!').waitFor();
+  });
+});
