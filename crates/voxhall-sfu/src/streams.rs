@@ -21,8 +21,8 @@ mod thread_loop;
 
 use thread_loop::StreamLoop;
 
-/// Datagrams that may wait for the worker; further ones are dropped, as the system drops those of UDP.
-const MAX_WAITING: usize = 4096;
+/// Datagrams of one connection that may wait for the worker; further ones are dropped, as the system drops those of UDP.
+const MAX_WAITING: usize = 64;
 
 /// The connection with the number 0; others count up. 100::/64 is for what goes nowhere (RFC 6666).
 const FIRST_STREAM: u128 = 0x0100 << 112;
@@ -71,6 +71,8 @@ pub(crate) enum StreamEvent {
         address: SocketAddr,
         /// What is in it.
         bytes: Vec<u8>,
+        /// Its place among those that wait.
+        _place: Place,
     },
     /// It is gone.
     Closed {
@@ -90,7 +92,6 @@ enum Order {
 #[derive(Debug)]
 pub(crate) struct Streams {
     events: Receiver<StreamEvent>,
-    waiting: Arc<AtomicUsize>,
     orders: Sender<Order>,
     waker: mio::Waker,
     thread: Option<JoinHandle<()>>,
@@ -110,10 +111,8 @@ impl Streams {
         let waker = mio::Waker::new(poll.registry(), WAKER)?;
         let (brought, events) = unbounded();
         let (orders, ordered) = unbounded();
-        let waiting = Arc::new(AtomicUsize::new(0));
         let tell = Tell {
             brought,
-            waiting: Arc::clone(&waiting),
             wake: Box::new(wake),
         };
         let stream_loop = StreamLoop::new(poll, mio::net::TcpListener::from_std(listener), tell, ordered)?;
@@ -122,7 +121,6 @@ impl Streams {
             .spawn(move || stream_loop.run())?;
         Ok(Self {
             events,
-            waiting,
             orders,
             waker,
             thread: Some(thread),
@@ -132,11 +130,7 @@ impl Streams {
 
     /// The next thing that a connection brought.
     pub(crate) fn next(&self) -> Option<StreamEvent> {
-        let event = self.events.try_recv().ok()?;
-        if matches!(event, StreamEvent::Datagram { .. }) {
-            self.waiting.fetch_sub(1, Ordering::Relaxed);
-        }
-        Some(event)
+        self.events.try_recv().ok()
     }
 
     /// Sends a datagram on a connection.
@@ -169,10 +163,33 @@ impl Drop for Streams {
     }
 }
 
+/// How many datagrams of one connection wait for the worker, so that none takes the places of the others.
+#[derive(Debug, Default)]
+struct Waiting(Arc<AtomicUsize>);
+
+impl Waiting {
+    fn take(&self) -> Option<Place> {
+        if self.0.fetch_add(1, Ordering::Relaxed) < MAX_WAITING {
+            return Some(Place(Arc::clone(&self.0)));
+        }
+        self.0.fetch_sub(1, Ordering::Relaxed);
+        None
+    }
+}
+
+/// One of the places of a connection's datagrams, until the datagram is done with.
+#[derive(Debug)]
+pub(crate) struct Place(Arc<AtomicUsize>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// How the thread tells the worker.
 struct Tell {
     brought: Sender<StreamEvent>,
-    waiting: Arc<AtomicUsize>,
     wake: Box<dyn Fn() + Send>,
 }
 
@@ -182,10 +199,13 @@ impl Tell {
         let _ = self.brought.send(event);
     }
 
-    fn datagram(&self, address: SocketAddr, bytes: Vec<u8>) {
-        if self.waiting.load(Ordering::Relaxed) < MAX_WAITING {
-            self.waiting.fetch_add(1, Ordering::Relaxed);
-            self.event(StreamEvent::Datagram { address, bytes });
+    fn datagram(&self, address: SocketAddr, bytes: Vec<u8>, waiting: &Waiting) {
+        if let Some(place) = waiting.take() {
+            self.event(StreamEvent::Datagram {
+                address,
+                bytes,
+                _place: place,
+            });
         }
     }
 
@@ -197,6 +217,15 @@ impl Tell {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn places_are_given_back() {
+        let waiting = Waiting::default();
+        let places: Vec<Place> = std::iter::from_fn(|| waiting.take()).collect();
+        assert_eq!(places.len(), MAX_WAITING);
+        drop(places);
+        assert!(waiting.take().is_some());
+    }
 
     #[test]
     fn connections_have_addresses_that_no_peer_has() {

@@ -339,24 +339,6 @@ fn what_is_no_datagram_ends_the_connection_and_no_other() {
 }
 
 #[test]
-fn who_reads_too_slowly_loses_the_connection() {
-    let house = house();
-    house.expect_browser("client");
-    let mut slow = house.dial();
-    slow.set_write_timeout(Some(PATIENCE)).unwrap();
-    let many: Vec<u8> = (0..200).flat_map(|number| framed(&check(number))).collect();
-    // It asks, and never reads the answers: the system's buffers fill, then the connection's.
-    let end = Instant::now() + PATIENCE;
-    while slow.write_all(&many).is_ok() {
-        assert!(Instant::now() < end, "it is never dropped");
-    }
-    let mut other = house.dial();
-    other.write_all(&framed(&check(9))).unwrap();
-    other.set_read_timeout(Some(PATIENCE)).unwrap();
-    assert!(other.read(&mut [0; 100]).unwrap() > 0, "others are served");
-}
-
-#[test]
 fn the_port_is_free_when_the_worker_has_ended() {
     let house = house();
     let address = house.worker.local_addr();

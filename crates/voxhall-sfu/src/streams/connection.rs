@@ -5,7 +5,9 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
+use socket2::SockRef;
 
+use super::Waiting;
 use crate::MAX_DATAGRAM;
 
 /// Bytes of the length in front of each datagram.
@@ -13,6 +15,9 @@ const LENGTH: usize = 2;
 
 /// What may wait to be read by the peer: a fifth of a second at five megabits.
 const MAX_OUTPUT: usize = 128 * 1024;
+
+/// What may wait in the system beside that.
+const SEND_BUFFER: usize = 64 * 1024;
 
 /// How long a connection may take to prove that it belongs to a member.
 const PROOF_WITHIN: Duration = Duration::from_secs(10);
@@ -25,6 +30,7 @@ pub(super) struct Connection {
     stream: TcpStream,
     pub(super) peer: SocketAddr,
     input: Vec<u8>,
+    waiting: Waiting,
     output: Vec<u8>,
     /// How much of `output` is written.
     written: usize,
@@ -40,12 +46,22 @@ impl Connection {
             stream,
             peer,
             input: Vec::new(),
+            waiting: Waiting::default(),
             output: Vec::new(),
             written: 0,
             opened: now,
             heard: now,
             proved: false,
         }
+    }
+
+    /// Has the system hold nothing back, neither a small packet nor much of what the peer does not read.
+    ///
+    /// # Errors
+    /// The connection is over already.
+    pub(super) fn prepare(&self) -> io::Result<()> {
+        self.stream.set_nodelay(true)?;
+        SockRef::from(&self.stream).set_send_buffer_size(SEND_BUFFER)
     }
 
     pub(super) fn stream(&mut self) -> &mut TcpStream {
@@ -62,7 +78,7 @@ impl Connection {
     ///
     /// # Errors
     /// The connection is over, or what came is no datagram; it is to be closed.
-    pub(super) fn read(&mut self, now: Instant, mut take: impl FnMut(Vec<u8>)) -> io::Result<()> {
+    pub(super) fn read(&mut self, now: Instant, mut take: impl FnMut(Vec<u8>, &Waiting)) -> io::Result<()> {
         let mut buffer = [0; 4096];
         loop {
             match self.stream.read(&mut buffer) {
@@ -79,7 +95,7 @@ impl Connection {
         }
     }
 
-    fn take_datagrams(&mut self, take: &mut impl FnMut(Vec<u8>)) -> io::Result<()> {
+    fn take_datagrams(&mut self, take: &mut impl FnMut(Vec<u8>, &Waiting)) -> io::Result<()> {
         let mut taken = 0;
         while let Some((length, rest)) = self.input[taken..].split_first_chunk::<LENGTH>() {
             let length = usize::from(u16::from_be_bytes(*length));
@@ -89,7 +105,7 @@ impl Connection {
             let Some(datagram) = rest.get(..length) else {
                 break;
             };
-            take(datagram.to_vec());
+            take(datagram.to_vec(), &self.waiting);
             taken += LENGTH + length;
         }
         self.input.drain(..taken);
@@ -135,5 +151,80 @@ impl Connection {
             self.written = 0;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{TcpListener, TcpStream as Peer};
+
+    use super::*;
+
+    fn pair(now: Instant) -> (Peer, Connection) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let peer = Peer::connect(listener.local_addr().unwrap()).unwrap();
+        let (accepted, address) = listener.accept().unwrap();
+        accepted.set_nonblocking(true).unwrap();
+        let connection = Connection::new(TcpStream::from_std(accepted), address, now);
+        connection.prepare().unwrap();
+        (peer, connection)
+    }
+
+    /// Reads until so many datagrams have come.
+    fn read(connection: &mut Connection, now: Instant, count: usize) -> io::Result<Vec<Vec<u8>>> {
+        let mut taken = Vec::new();
+        while taken.len() < count {
+            connection.read(now, |datagram, _| taken.push(datagram))?;
+        }
+        Ok(taken)
+    }
+
+    #[test]
+    fn datagrams_come_through_however_they_are_cut() {
+        let now = Instant::now();
+        let (mut peer, mut connection) = pair(now);
+        peer.set_nodelay(true).unwrap();
+        let datagrams = [vec![7; 1500], vec![], vec![1, 2, 3]];
+        let stream: Vec<u8> = datagrams
+            .iter()
+            .flat_map(|datagram| [&(datagram.len() as u16).to_be_bytes()[..], datagram].concat())
+            .collect();
+        for piece in stream.chunks(11) {
+            peer.write_all(piece).unwrap();
+        }
+        assert_eq!(read(&mut connection, now, 3).unwrap(), datagrams);
+        peer.write_all(&[0x05, 0xdd]).unwrap();
+        let error = read(&mut connection, now, 1).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidData, "1501 bytes are none");
+    }
+
+    #[test]
+    fn who_reads_too_slowly_is_given_up() {
+        let (_peer, mut connection) = pair(Instant::now());
+        let mut sent = 0;
+        let error = loop {
+            let outcome = connection.send(&[9; 1400]).and_then(|()| connection.flush());
+            match outcome {
+                Ok(()) => sent += 1,
+                Err(error) => break error,
+            }
+            assert!(sent < 10_000, "it takes what nobody reads");
+        };
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    }
+
+    #[test]
+    fn a_stranger_has_ten_seconds_and_a_member_needs_to_speak() {
+        let start = Instant::now();
+        let after = |seconds| start + Duration::from_secs(seconds);
+        let (mut peer, mut connection) = pair(start);
+        assert!(!connection.is_overdue(after(9)));
+        assert!(connection.is_overdue(after(10)));
+        connection.send(b"an answer").unwrap();
+        assert!(!connection.is_overdue(after(59)));
+        peer.write_all(&[0, 1, 5]).unwrap();
+        read(&mut connection, after(59), 1).unwrap();
+        assert!(!connection.is_overdue(after(118)));
+        assert!(connection.is_overdue(after(119)));
     }
 }

@@ -95,8 +95,7 @@ impl StreamLoop {
             let mut connection = Connection::new(stream, peer, now);
             let number = self.next;
             let interest = Interest::READABLE | Interest::WRITABLE;
-            // Voice waits for nothing.
-            let ready = connection.stream().set_nodelay(true).and_then(|()| {
+            let ready = connection.prepare().and_then(|()| {
                 self.poll
                     .registry()
                     .register(connection.stream(), Token(number as usize), interest)
@@ -127,7 +126,7 @@ impl StreamLoop {
         let mut outcome = Ok(());
         if event.is_readable() {
             let address = stream_address(number);
-            outcome = connection.read(now, |bytes| tell.datagram(address, bytes));
+            outcome = connection.read(now, |bytes, waiting| tell.datagram(address, bytes, waiting));
             tell.wake();
         }
         if outcome.is_ok() && event.is_writable() {

@@ -229,7 +229,9 @@ impl Life {
 fn take_stream_event(core: &mut Core, now: Instant, event: StreamEvent, outgoing: &mut Outgoing<'_>) {
     match event {
         StreamEvent::Opened { address, peer } => core.open_stream(address, peer),
-        StreamEvent::Datagram { address, mut bytes } => {
+        StreamEvent::Datagram {
+            address, mut bytes, ..
+        } => {
             if !(outgoing.is_impaired() && outgoing.holds(core, address, &bytes)) {
                 core.handle_datagram(now, address, &mut bytes, outgoing);
             }
