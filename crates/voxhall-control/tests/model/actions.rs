@@ -53,6 +53,14 @@ pub enum Action {
     JoinWrongly(Device, usize),
     /// Op 4 out of one guild, or of everything.
     Leave(Device, Option<usize>),
+    /// Op 18 in a room, or without one wherever the session is.
+    GoLive(Device, Option<usize>),
+    /// Op 20 of somebody's stream in a room, or of one where the session is.
+    Watch(Device, Option<(usize, usize)>),
+    /// Op 19 of somebody's stream in a room, or of one in which the session takes part.
+    StopStream(Device, Option<(usize, usize)>),
+    /// Op 22 of one in which the session takes part.
+    PauseStream(Device, bool),
     /// Op 13.
     CallConnect(Device, usize),
     /// Rings one, or all others.
@@ -143,7 +151,7 @@ impl Cast {
         let room = *self.rooms.choose(dice).expect("rooms");
         let guild = dice.random_range(0..GUILDS.len());
         let yes = dice.random();
-        match dice.random_range(0..100) {
+        match dice.random_range(0..115) {
             0..5 => Action::Connect(device),
             5..8 => Action::Close(device),
             8..12 => Action::Die(device),
@@ -171,6 +179,10 @@ impl Cast {
             85..89 => Action::NodeBack(guild),
             89..91 => Action::Links(room, yes),
             91..94 => Action::Overtake,
+            100..105 => Action::GoLive(device, dice.random_bool(0.2).then_some(room)),
+            105..111 => Action::Watch(device, dice.random_bool(0.2).then_some((room, other))),
+            111..113 => Action::StopStream(device, dice.random_bool(0.2).then_some((room, other))),
+            113..115 => Action::PauseStream(device, yes),
             _ => Action::Pass(*[3, 10, 29, 31, 58, 62, 100, 301].choose(dice).expect("a time")),
         }
     }

@@ -7,6 +7,7 @@ use voxhall_live::{CallRecord, Record, TicketRecord, VoiceRecord};
 use crate::actions::{Device, Flags};
 use crate::model::{Model, Seat, Session};
 use crate::picture::{Picture, Shown};
+use crate::streams::{self, StreamRecords};
 use crate::town::{GUILDS, Kind, ROOMS, channel_id, guild_id, is_bot, room_of, user_id, who_of};
 
 /// A rule that does not hold.
@@ -24,7 +25,7 @@ pub fn broken(rule: &'static str, detail: String) -> Outcome {
     Err(Broken { rule, detail })
 }
 
-fn same<T: PartialEq + std::fmt::Debug>(rule: &'static str, what: &str, is: T, should_be: T) -> Outcome {
+pub fn same<T: PartialEq + std::fmt::Debug>(rule: &'static str, what: &str, is: T, should_be: T) -> Outcome {
     if is == should_be {
         Ok(())
     } else {
@@ -41,6 +42,7 @@ pub struct Records {
     pub calls: BTreeMap<usize, CallRecord>,
     /// By room and account; several only if something is wrong.
     pub tickets: BTreeMap<(usize, usize), Vec<TicketRecord>>,
+    pub streams: StreamRecords,
 }
 
 impl Records {
@@ -49,6 +51,7 @@ impl Records {
             voices: BTreeMap::new(),
             calls: BTreeMap::new(),
             tickets: BTreeMap::new(),
+            streams: StreamRecords::default(),
         };
         for entry in entries {
             let (key, value) = (&*entry.key, &entry.value[..]);
@@ -58,8 +61,13 @@ impl Records {
             } else if key.starts_with("call.") {
                 let call = CallRecord::decode(key, value).expect("a call");
                 records.calls.insert(room_of(call.channel_id.0), call);
+            } else if key.starts_with("stream.") {
+                records.streams.take_stream(key, value);
             } else if key.starts_with("ticket.") {
                 let ticket = TicketRecord::decode(key, value).expect("a ticket");
+                let Some(ticket) = records.streams.take_ticket(ticket) else {
+                    continue;
+                };
                 let seat = (room_of(ticket.channel_id.0), who_of(ticket.user_id.0));
                 records.tickets.entry(seat).or_default().push(ticket);
             }
@@ -78,6 +86,7 @@ fn expected(model: &Model, seat: &Seat) -> Shown {
         mute: voice.mute,
         deaf: voice.deaf,
         suppress: voice.suppress,
+        streams: model.streams.contains_key(&(voice.room, seat.0)),
     }
 }
 
@@ -94,6 +103,7 @@ pub fn records(model: &Model, records: &Records) -> Outcome {
         mute: record.mute,
         deaf: record.deaf,
         suppress: record.suppress,
+        streams: record.self_stream,
     };
     let is: BTreeMap<String, Shown> = records
         .voices
@@ -116,7 +126,8 @@ pub fn records(model: &Model, records: &Records) -> Outcome {
         should_be,
     )?;
     calls(model, records)?;
-    tickets(model, records)
+    tickets(model, records)?;
+    streams::records(model, &records.streams)
 }
 
 fn calls(model: &Model, records: &Records) -> Outcome {
@@ -269,6 +280,7 @@ fn told(model: &Model, records: &Records, (who, _): Device, session: &Session, p
     same("a session knows who is where", "voice states", is, should_be)?;
 
     calls_told(model, records, who, session, picture)?;
+    streams::told(model, &records.streams, who, &session.id, picture)?;
     token_told(model, records, who, session, picture)
 }
 

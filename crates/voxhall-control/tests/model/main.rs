@@ -19,6 +19,7 @@ mod model;
 mod picture;
 mod rights;
 mod shrink;
+mod streams;
 mod town;
 mod world;
 

@@ -10,6 +10,7 @@ use crate::rights::{
     BAN_MEMBERS, CONNECT, DEAFEN_MEMBERS, Guild, KICK_MEMBERS, MOVE_MEMBERS, MUTE_MEMBERS, Member, SPEAK,
     STREAM, VIEW_CHANNEL,
 };
+use crate::streams::{Stream, StreamId};
 use crate::town::{AFK_SECONDS, GUILDS, Kind, REGIONS, ROOMS, is_bot};
 
 const RING_TIME: u64 = 30_000;
@@ -67,7 +68,10 @@ pub struct Model {
     pub sessions: BTreeMap<Device, Session>,
     pub voices: BTreeMap<Seat, Voice>,
     /// When each of them last changed.
-    active: BTreeMap<Seat, u64>,
+    pub active: BTreeMap<Seat, u64>,
+    pub streams: BTreeMap<StreamId, Stream>,
+    /// When each of them last took part in a stream.
+    pub looked_up: BTreeMap<Seat, u64>,
     pub calls: BTreeMap<usize, Call>,
     pub nodes: BTreeSet<usize>,
     /// Since when there is a node.
@@ -84,6 +88,8 @@ impl Model {
             sessions: BTreeMap::new(),
             voices: BTreeMap::new(),
             active: BTreeMap::new(),
+            streams: BTreeMap::new(),
+            looked_up: BTreeMap::new(),
             calls: BTreeMap::new(),
             nodes: (0..REGIONS.len()).collect(),
             nodes_since: 0,
@@ -199,7 +205,10 @@ impl Model {
                 _ => self.suppressed(who, room),
             },
         };
-        if stays.is_some() {
+        if let Some(before) = stays {
+            if before.session != voice.session {
+                self.leave_streams(who, room);
+            }
             self.put(seat, voice);
         } else {
             self.leave(seat);
@@ -241,7 +250,9 @@ impl Model {
         let Some(voice) = self.voices.remove(&seat) else {
             return;
         };
+        self.leave_streams(seat.0, voice.room);
         self.active.remove(&seat);
+        self.looked_up.remove(&seat);
         let left = self.inside(voice.room).count();
         if left == 0 {
             self.calls.remove(&voice.room);
@@ -405,7 +416,9 @@ impl Model {
         let Some(voice) = on_stage.cloned() else {
             return false;
         };
+        let room = voice.room;
         self.put(seat, Voice { suppress, ..voice });
+        self.reconsider_stream(who, room);
         true
     }
 
@@ -488,6 +501,7 @@ impl Model {
                 ..voice.flags
             };
             let (mute, deaf) = (member.mute, member.deaf);
+            let room = voice.room;
             self.put(
                 seat,
                 Voice {
@@ -498,6 +512,7 @@ impl Model {
                     ..voice
                 },
             );
+            self.reconsider_stream(seat.0, room);
         }
     }
 
@@ -517,8 +532,12 @@ impl Model {
             .filter(|(_, voice)| ROOMS[voice.room].kind == Kind::Voice && !self.nodes.is_empty());
         let patience = u64::from(AFK_SECONDS) * 1000 + SPEECH_NOTED;
         watched
+            .filter(|(seat, voice)| !self.is_in_streams(seat.0, voice.room))
             .filter_map(|(seat, voice)| {
-                let due = (self.active[seat] + patience).max(self.nodes_since);
+                let looked_up = self.looked_up.get(seat).copied().unwrap_or(0);
+                let due = (self.active[seat] + patience)
+                    .max(self.nodes_since)
+                    .max(looked_up);
                 Some((*seat, afk(voice.room)?, due))
             })
             .collect()

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::actions::Flags;
 use crate::check::{Broken, Outcome, broken};
+use crate::streams::{ShownStream, StreamId};
 use crate::town::{guild_of, is_bot, room_of, who_of};
 
 /// The least time between a voice state and its server update, in milliseconds.
@@ -20,6 +21,7 @@ pub struct Shown {
     pub mute: bool,
     pub deaf: bool,
     pub suppress: bool,
+    pub streams: bool,
 }
 
 /// A private call as a client has it.
@@ -59,6 +61,10 @@ pub struct Picture {
     pub states: BTreeMap<(usize, Option<usize>), Shown>,
     pub calls: BTreeMap<usize, ShownCall>,
     pub messages: BTreeMap<u64, ShownMessage>,
+    /// Those in which it takes part.
+    pub streams: BTreeMap<StreamId, ShownStream>,
+    /// Why streams were refused to it.
+    pub refusals: Vec<String>,
     /// The last token by guild or private channel.
     pub tokens: BTreeMap<(Option<usize>, Option<usize>), String>,
     /// When its own state last went to another room or session.
@@ -113,6 +119,7 @@ impl Picture {
             "CALL_CREATE" => return self.call_create(data),
             "CALL_UPDATE" => self.call_update(data),
             "CALL_DELETE" => return self.call_delete(data, context),
+            _ if name.starts_with("STREAM_") => return self.stream_event(name, data, context.now),
             _ => {}
         }
         Ok(())
@@ -314,18 +321,19 @@ fn shown(state: &Value) -> Option<Shown> {
         mute: is("mute"),
         deaf: is("deaf"),
         suppress: is("suppress"),
+        streams: is("self_stream"),
     })
 }
 
-fn id(value: &Value) -> u64 {
+pub fn id(value: &Value) -> u64 {
     let text = value.as_str().expect("an id");
     text.parse().expect("an id of digits")
 }
 
-fn text(value: &Value) -> String {
+pub fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
-fn list(value: &Value) -> impl Iterator<Item = &Value> {
+pub fn list(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().into_iter().flatten()
 }

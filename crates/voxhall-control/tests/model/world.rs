@@ -22,6 +22,7 @@ use crate::clock::{awake, let_run};
 use crate::furnish::{config, furnish};
 use crate::model::Model;
 use crate::picture::Context;
+use crate::streams::{StreamId, stream_key};
 use crate::town::{GUILDS, Kind, REGIONS, ROOMS, channel_id, crowd_id, guild_id, is_bot, user_id};
 
 pub const ADMIN_TOKEN: &str = "operator";
@@ -58,6 +59,8 @@ pub struct World {
     /// Sockets that the server closed, and sessions that it refused.
     closed: BTreeSet<Device>,
     refused: BTreeSet<Device>,
+    /// Why streams must have been refused to each session.
+    refusals: BTreeMap<Device, Vec<&'static str>>,
     /// Keeps the tasks of the control plane.
     _control: Arc<Control>,
 }
@@ -88,6 +91,7 @@ impl World {
             sql_may_run: false,
             closed: BTreeSet::new(),
             refused: BTreeSet::new(),
+            refusals: BTreeMap::new(),
             _control: control,
         };
         for node in 0..REGIONS.len() {
@@ -236,6 +240,14 @@ impl World {
         {
             let picture = &self.clients[device].picture;
             check::picture(&self.model, &records, *device, session, picture)?;
+            let refusals: Vec<&str> = picture.refusals.iter().map(String::as_str).collect();
+            let should_be = self.refusals.get(device).cloned().unwrap_or_default();
+            check::same(
+                "streams are refused for a reason",
+                "refusals",
+                refusals,
+                should_be,
+            )?;
         }
         Ok(())
     }
@@ -265,6 +277,7 @@ impl World {
         };
         client.send(json!({"op": 2, "d": identify})).await;
         self.clients.insert(device, client);
+        self.refusals.remove(&device);
         self.await_answer(device, |client| !client.picture.session.is_empty())
             .await?;
         let id = self.clients[&device].picture.session.clone();
@@ -377,6 +390,14 @@ impl World {
                 let data = json!({"channel_id": channel_id(room).to_string()});
                 self.send(device, json!({"op": 13, "d": data})).await;
             }
+            Action::GoLive(device, _)
+            | Action::Watch(device, _)
+            | Action::StopStream(device, _)
+            | Action::PauseStream(device, _)
+                if self.is_on(device) =>
+            {
+                self.act_on_streams(action).await;
+            }
             Action::Overtake => self.board.overtake_next(),
             Action::NodeLost(node) if self.model.nodes.contains(&node) => {
                 self.model.node_lost(node);
@@ -391,6 +412,50 @@ impl World {
             _ => self.act_over_rest(action).await?,
         }
         Ok(())
+    }
+
+    async fn act_on_streams(&mut self, action: Action) {
+        let (device, message, refused) = match action {
+            Action::GoLive(device, named) => {
+                let Some(room) = named.or_else(|| self.model.place_of(device)) else {
+                    return;
+                };
+                let (kind, guild) = match ROOMS[room].guild {
+                    Some(guild) => ("guild", Some(guild_id(guild).to_string())),
+                    None => ("call", None),
+                };
+                let channel = channel_id(room).to_string();
+                let data = json!({"type": kind, "guild_id": guild, "channel_id": channel});
+                let refused = self.model.go_live(device, room);
+                (device, json!({"op": 18, "d": data}), refused)
+            }
+            Action::Watch(device, named) => {
+                let Some(stream) = named.or_else(|| self.model.stream_near(device, false)) else {
+                    return;
+                };
+                let refused = self.model.watch(device, stream);
+                (device, about(20, stream), refused)
+            }
+            Action::StopStream(device, named) => {
+                let Some(stream) = named.or_else(|| self.model.stream_near(device, true)) else {
+                    return;
+                };
+                self.model.stop_stream(device, stream);
+                (device, about(19, stream), None)
+            }
+            Action::PauseStream(device, paused) => {
+                let Some(stream) = self.model.stream_near(device, true) else {
+                    return;
+                };
+                self.model.pause_stream(device, stream, paused);
+                let mut message = about(22, stream);
+                message["d"]["paused"] = json!(paused);
+                (device, message, None)
+            }
+            _ => return,
+        };
+        self.refusals.entry(device).or_default().extend(refused);
+        self.send(device, message).await;
     }
 
     async fn act_over_rest(&mut self, action: Action) -> Outcome {
@@ -627,12 +692,13 @@ impl World {
         }
     }
 
-    /// Everybody in a room has a voice connection, or has lost it.
+    /// Everybody in a room, and on the streams there, has a voice connection, or has lost it.
     async fn link(&self, room: usize, up: bool) {
         let tickets = self.board.list("ticket.").await.expect("a switchboard");
         for entry in tickets {
             let ticket = voxhall_live::TicketRecord::decode(&entry.key, &entry.value).expect("a ticket");
-            if ticket.channel_id.0 == channel_id(room) {
+            let shown_in = ticket.stream.map_or(ticket.channel_id, |stream| stream.channel());
+            if shown_in.0 == channel_id(room) {
                 let link = LinkRecord {
                     token: ticket.token,
                     state: if up { LinkState::Connected } else { LinkState::Gone },
@@ -642,6 +708,11 @@ impl World {
             }
         }
     }
+}
+
+/// Ops 19, 20 and 22.
+fn about(op: u8, stream: StreamId) -> Value {
+    json!({"op": op, "d": {"stream_key": stream_key(stream)}})
 }
 
 fn member(guild: usize, who: usize) -> String {
