@@ -151,7 +151,7 @@ impl Cast {
         let room = *self.rooms.choose(dice).expect("rooms");
         let guild = dice.random_range(0..GUILDS.len());
         let yes = dice.random();
-        match dice.random_range(0..115) {
+        match dice.random_range(0..126) {
             0..5 => Action::Connect(device),
             5..8 => Action::Close(device),
             8..12 => Action::Die(device),
@@ -179,10 +179,10 @@ impl Cast {
             85..89 => Action::NodeBack(guild),
             89..91 => Action::Links(room, yes),
             91..94 => Action::Overtake,
-            100..105 => Action::GoLive(device, dice.random_bool(0.2).then_some(room)),
-            105..111 => Action::Watch(device, dice.random_bool(0.2).then_some((room, other))),
-            111..113 => Action::StopStream(device, dice.random_bool(0.2).then_some((room, other))),
-            113..115 => Action::PauseStream(device, yes),
+            100..112 => Action::GoLive(device, dice.random_bool(0.2).then_some(room)),
+            112..120 => Action::Watch(device, dice.random_bool(0.2).then_some((room, other))),
+            120..123 => Action::StopStream(device, dice.random_bool(0.2).then_some((room, other))),
+            123..126 => Action::PauseStream(device, yes),
             _ => Action::Pass(*[3, 10, 29, 31, 58, 62, 100, 301].choose(dice).expect("a time")),
         }
     }

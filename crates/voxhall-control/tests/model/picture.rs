@@ -152,11 +152,16 @@ impl Picture {
 
     fn channel_appears(&mut self, data: &Value, context: &Context<'_>) -> Outcome {
         let room = room_of(id(&data["id"]));
-        if !context.visible.contains(&room) {
+        if !self.may_know(room, context) {
             return broken("channels appear to those who see them", String::new());
         }
         self.channels.insert(room);
         Ok(())
+    }
+
+    /// Whether a room may be told of. What was missed is told as it was, whoever may see the room since.
+    fn may_know(&self, room: usize, context: &Context<'_>) -> bool {
+        self.catching_up || context.visible.contains(&room)
     }
 
     fn channel_vanishes(&mut self, data: &Value) -> Outcome {
@@ -190,7 +195,7 @@ impl Picture {
                 )
             };
         };
-        if !context.visible.contains(&state.room) {
+        if !self.may_know(state.room, context) {
             return broken(
                 "voice states reach only those who see the room",
                 format!("room {}", state.room),
