@@ -8,6 +8,7 @@ mod cli;
 pub mod media;
 mod server;
 pub mod sound;
+pub mod video;
 pub mod wire;
 mod witness;
 

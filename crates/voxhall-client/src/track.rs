@@ -272,26 +272,21 @@ impl Track {
 
     /// Ends the track, unless it is over already, and lets go of its source.
     pub(crate) fn end(&self, how: TrackState) {
-        let changed = self.state.send_if_modified(|state| {
-            let ends = !state.is_over();
-            if ends {
-                *state = how;
+        {
+            let mut reel = self.reel.lock();
+            if std::mem::replace(&mut reel.over, true) {
+                return;
             }
-            ends
-        });
-        if changed {
-            {
-                let mut reel = self.reel.lock();
-                reel.over = true;
-                reel.frames = VecDeque::new();
-                reel.samples = 0;
-            }
-            // A feeding thread may be reading just now; it lets go of the source itself when it sees the end.
-            if let Some(mut source) = self.source.try_lock() {
-                *source = None;
-            }
-            (self.wake)();
+            reel.frames = VecDeque::new();
+            reel.samples = 0;
         }
+        // Who sees that the state is final, sees that the track is over.
+        self.state.send_replace(how);
+        // A feeding thread may be reading just now; it lets go of the source itself when it sees the end.
+        if let Some(mut source) = self.source.try_lock() {
+            *source = None;
+        }
+        (self.wake)();
     }
 
     pub(crate) fn is_over(&self) -> bool {

@@ -102,8 +102,12 @@ impl ConnectionMachine {
             Message::Ready(ready) => self.ready(*ready),
             Message::SessionDescription(description) => self.described(now, &description),
             Message::Resumed => self.resumed(now),
-            Message::HeartbeatAck(ack) => self.heartbeats.acknowledged(now, ack.nonce.as_u64()),
-            Message::Heartbeat(_) => self.beat(now),
+            Message::HeartbeatAck(ack) => {
+                let nonce = ack.nonce.as_u64();
+                self.heartbeats.acknowledged(now, nonce);
+                self.acknowledged(nonce);
+            }
+            Message::Heartbeat(_) => drop(self.beat(now)),
             Message::MediaSinkWants(wants) => self.asked(&wants),
             Message::SessionUpdate(update) => self.send_codec(update.video_codec.as_ref()),
             other => self.room_message(&other),
@@ -125,13 +129,13 @@ impl ConnectionMachine {
         self.beat(now);
     }
 
-    fn beat(&mut self, now: Instant) {
-        let Some(interval) = self.heartbeats.interval() else {
-            return;
-        };
+    /// Sends a heartbeat, and gives its nonce; none before Hello.
+    pub(super) fn beat(&mut self, now: Instant) -> Option<u64> {
+        let interval = self.heartbeats.interval()?;
         let nonce = self.heartbeats.beat(now);
         self.send(Message::Heartbeat(Heartbeat::new(nonce, self.seq)));
         self.timers.set(Timer::Heartbeat, now + interval);
+        Some(nonce)
     }
 
     fn ready(&mut self, ready: Ready) {
@@ -279,6 +283,7 @@ impl ConnectionMachine {
         session.media = Some(media.clone());
         session.flags = None;
         session.published = None;
+        session.confirming = None;
         session.wants = None;
         self.outputs.push_back(Output::StartMedia(media));
         self.send_codec(description.video_codec.as_ref());
@@ -311,7 +316,8 @@ impl ConnectionMachine {
         self.timers.set(Timer::Stable, now + self.config.stable_after);
         self.enter(ConnectionState::Connected);
         self.flush_speaking();
-        self.flush_publication();
+        self.confirm_publication_again(now);
+        self.flush_publication(now);
         self.flush_wants();
     }
 

@@ -143,7 +143,7 @@ impl ConnectionMachine {
                 self.speaking = flags;
                 self.flush_speaking();
             }
-            Input::Publish(publication) => self.publish(publication),
+            Input::Publish(publication) => self.publish(now, publication),
             Input::Want(wants) => self.want(wants),
             Input::VoiceState { session_id, channel } => self.voice_state(now, session_id, channel),
             Input::VoiceServer { token, endpoint } => self.voice_server(now, token, endpoint),
@@ -193,12 +193,11 @@ impl ConnectionMachine {
         flags.is_some_and(|flags| !flags.is_empty())
     }
 
-    /// Whether pictures may be sent: media can flow, and the server has been told what we show.
+    /// Whether pictures may be sent: media can flow, and the server knows what we show.
     #[must_use]
     pub fn may_show(&self) -> bool {
-        self.session
-            .as_ref()
-            .is_some_and(|session| session.published.is_some())
+        let session = self.session.as_ref();
+        session.is_some_and(|session| session.published.is_some() && session.confirming.is_none())
     }
 
     /// The dialect spoken.

@@ -26,6 +26,8 @@ pub(super) struct Session {
     pub(super) flags: Option<SpeakingFlags>,
     /// What the server was told that we show.
     pub(super) published: Option<Publication>,
+    /// The heartbeat whose acknowledgement says that the server knows it.
+    pub(super) confirming: Option<u64>,
     /// The codecs that we said we can show.
     pub(super) encodes: Vec<VideoCodec>,
     /// What the server was told that we want.
@@ -44,6 +46,7 @@ impl Session {
             media: None,
             flags: None,
             published: None,
+            confirming: None,
             encodes: Vec::new(),
             wants: None,
         }

@@ -1,5 +1,7 @@
 //! Video on the control channel: what we show (op 12, op 14), what others show, and who wants what of whom (op 15).
 
+use std::time::Instant;
+
 use voxhall_media::video::{PictureSize, VideoCodec};
 use voxhall_protocol::ids::UserId;
 use voxhall_protocol::voice::{
@@ -36,9 +38,9 @@ impl ConnectionMachine {
         })
     }
 
-    pub(super) fn publish(&mut self, publication: Option<Publication>) {
+    pub(super) fn publish(&mut self, now: Instant, publication: Option<Publication>) {
         self.publication = publication;
-        self.flush_publication();
+        self.flush_publication(now);
     }
 
     pub(super) fn want(&mut self, wants: VideoWants) {
@@ -47,7 +49,10 @@ impl ConnectionMachine {
     }
 
     /// Brings the server's idea of what we show up to date.
-    pub(super) fn flush_publication(&mut self) {
+    ///
+    /// Pictures may overtake op 12, because they go another way, and would be dropped. So a heartbeat is sent behind it,
+    /// and they follow when that is acknowledged.
+    pub(super) fn flush_publication(&mut self, now: Instant) {
         let wanted = self.publication;
         let Some(options) = self.config.video.clone() else {
             return;
@@ -81,7 +86,49 @@ impl ConnectionMachine {
             options.show.unwrap_or(VideoKind::Camera),
             wanted,
         ));
-        self.outputs.push_back(Output::Publish(wanted));
+        if wanted.is_some() {
+            self.confirm_publication(now);
+        } else {
+            self.publication_confirmed();
+        }
+    }
+
+    /// Asks again for the acknowledgement that was lost with the socket.
+    pub(super) fn confirm_publication_again(&mut self, now: Instant) {
+        if self
+            .session
+            .as_ref()
+            .is_some_and(|session| session.confirming.is_some())
+        {
+            self.confirm_publication(now);
+        }
+    }
+
+    fn confirm_publication(&mut self, now: Instant) {
+        let nonce = self.beat(now);
+        if let Some(session) = &mut self.session {
+            session.confirming = nonce;
+        }
+        if nonce.is_none() {
+            // A server without heartbeats acknowledges nothing.
+            self.publication_confirmed();
+        }
+    }
+
+    /// The server knows what we show.
+    fn publication_confirmed(&mut self) {
+        if let Some(session) = &mut self.session {
+            session.confirming = None;
+            self.outputs.push_back(Output::Publish(session.published));
+        }
+    }
+
+    /// A heartbeat was acknowledged, and with it everything that was said before it.
+    pub(super) fn acknowledged(&mut self, nonce: Option<u64>) {
+        let confirming = self.session.as_ref().and_then(|session| session.confirming);
+        if confirming.is_some() && confirming == nonce {
+            self.publication_confirmed();
+        }
     }
 
     /// Brings the server's idea of what we want up to date. Nothing is said while nobody shows anything.

@@ -35,6 +35,9 @@ const REPAIRS: usize = 8;
 /// How much may be sent beyond the estimate, in seconds of it: a keyframe is larger than its share.
 const CREDIT: f64 = 1.0;
 
+/// How long a track is kept behind its last picture, time for a few requests to have it sent again.
+const LINGER: Duration = Duration::from_millis(300);
+
 /// How long pictures wait for the sound that belongs to them.
 const SOUND_PATIENCE: Duration = Duration::from_millis(500);
 
@@ -116,6 +119,8 @@ pub(crate) struct VideoSender {
     asked: u8,
     /// Nothing is shown before the next keyframe.
     skipping: bool,
+    /// When the track that has no more pictures is over.
+    linger_until: Option<Instant>,
     next_report: Option<Instant>,
     reports: u32,
     packets: u32,
@@ -157,6 +162,7 @@ impl VideoSender {
             debt_at: clock.origin,
             asked: 100,
             skipping: true,
+            linger_until: None,
             next_report: None,
             reports: 0,
             packets: 0,
@@ -177,6 +183,7 @@ impl VideoSender {
         self.track = track;
         self.offset = None;
         self.ready_since = None;
+        self.linger_until = None;
         self.queue.clear();
         self.skipping = true;
         if let Some(track) = &self.track {
@@ -262,6 +269,7 @@ impl VideoSender {
             let timestamp = match track.peek() {
                 NextFrame::At(timestamp) => timestamp,
                 NextFrame::NotReady => return None,
+                NextFrame::Ended => return self.linger(&track, now),
                 NextFrame::Over => {
                     self.track = None;
                     return None;
@@ -278,6 +286,20 @@ impl VideoSender {
             track.begins();
             self.frame(&frame, due, now, track.codec);
         }
+    }
+
+    /// All pictures are taken: what is on its way may still have to be sent again.
+    fn linger(&mut self, track: &VideoTrack, now: Instant) -> Option<Instant> {
+        if !self.queue.is_empty() {
+            return Some(now + Duration::from_millis(5));
+        }
+        let until = *self.linger_until.get_or_insert(now + LINGER);
+        if until > now {
+            return Some(until);
+        }
+        track.finish();
+        self.track = None;
+        None
     }
 
     /// The place of a picture on the clock; `None` while it is not known.
@@ -496,3 +518,6 @@ pub(crate) fn send_report(
         body,
     });
 }
+
+#[cfg(test)]
+mod tests;

@@ -240,6 +240,8 @@ pub(crate) enum NextFrame {
     At(u64),
     /// It is not read yet.
     NotReady,
+    /// There is none any more; [`VideoTrack::finish`] ends the track.
+    Ended,
     Over,
 }
 
@@ -355,13 +357,18 @@ impl VideoTrack {
         if let Some(frame) = reel.frames.front() {
             return NextFrame::At(frame.timestamp);
         }
-        match reel.ended.clone() {
-            Some(ended) => {
-                drop(reel);
-                self.end(ended);
-                NextFrame::Over
-            }
-            None => NextFrame::NotReady,
+        if reel.ended.is_some() {
+            NextFrame::Ended
+        } else {
+            NextFrame::NotReady
+        }
+    }
+
+    /// Ends the track as its source has ended.
+    pub(crate) fn finish(&self) {
+        let ended = self.reel.lock().ended.clone();
+        if let Some(ended) = ended {
+            self.end(ended);
         }
     }
 
@@ -397,25 +404,20 @@ impl VideoTrack {
 
     /// Ends the track, unless it is over already, and lets go of its source.
     pub(crate) fn end(&self, how: TrackState) {
-        let changed = self.state.send_if_modified(|state| {
-            let ends = !state.is_over();
-            if ends {
-                *state = how;
+        {
+            let mut reel = self.reel.lock();
+            if std::mem::replace(&mut reel.over, true) {
+                return;
             }
-            ends
-        });
-        if changed {
-            {
-                let mut reel = self.reel.lock();
-                reel.over = true;
-                reel.frames = VecDeque::new();
-            }
-            // A feeding thread may be reading just now; it lets go of the source itself when it sees the end.
-            if let Some(mut source) = self.source.try_lock() {
-                *source = None;
-            }
-            (self.wake)(Wake::Over);
+            reel.frames = VecDeque::new();
         }
+        // Who sees that the state is final, sees that the track is over.
+        self.state.send_replace(how);
+        // A feeding thread may be reading just now; it lets go of the source itself when it sees the end.
+        if let Some(mut source) = self.source.try_lock() {
+            *source = None;
+        }
+        (self.wake)(Wake::Over);
     }
 
     pub(crate) fn is_over(&self) -> bool {
