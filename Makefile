@@ -48,6 +48,7 @@ lint:
 	cargo clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --quiet
 	@scripts/licences
+	@scripts/answers
 
 # Each crate without features and with each of its features alone.
 features:
