@@ -5,6 +5,7 @@
 mod acknowledged_writes_survive;
 mod captures_hold;
 mod drain;
+mod go_live;
 mod guild_channel_events;
 mod hostile_network;
 mod no_ghosts;
