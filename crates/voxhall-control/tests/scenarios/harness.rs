@@ -461,7 +461,8 @@ pub async fn pass(time: Duration) {
     // Tasks that are about to set a timer must have set it.
     settle().await;
     tokio::time::pause();
-    tokio::time::advance(time).await;
+    // Timers fire at whole milliseconds, rounded up.
+    tokio::time::advance(time + Duration::from_millis(1)).await;
     tokio::time::resume();
     settle().await;
 }
