@@ -90,6 +90,21 @@ export const CHROME = lines(
   'a=fmtp:111 minptime=10;useinbandfec=1',
 );
 
+/** The same with the camera on, in two layers that both pause still. */
+export const CHROME_CAMERA = CHROME.replace(
+  'playout-delay\r\na=recvonly',
+  [
+    'playout-delay',
+    'a=extmap:4 urn:ietf:params:rtp-hdrext:sdes:mid',
+    'a=extmap:10 urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id',
+    'a=extmap:11 urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id',
+    'a=sendrecv',
+    'a=rid:50 send',
+    'a=rid:100 send',
+    'a=simulcast:send ~50;~100',
+  ].join('\r\n'),
+);
+
 /** Firefox, as in the founding capture of 2022: its lines are of the session, some extensions go one way only. */
 export const FIREFOX = lines(
   'v=0',

@@ -2,10 +2,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
   encoderOrders,
+  type LayerOrder,
   NO_SSRC,
   type RemoteStream,
   Roster,
+  type SentLayer,
   sinkWants,
+  type SinkWants,
   type Ssrc,
   type StreamLayer,
   type UserId,
@@ -104,19 +107,50 @@ test('tiles ask for what they can show', () => {
   assert.deepEqual(sinkWants([], true), { any: 0 });
 });
 
+const HD = 1280 * 720;
+
 test('the encoder sends no more than somebody looks at', () => {
-  const hd = 1280 * 720;
-  const own = [ssrc(7), ssrc(131073)];
-  assert.deepEqual(encoderOrders({ any: 100 }, own, hd), { active: true, scaleDownBy: 1 });
-  assert.deepEqual(encoderOrders({ any: 0, '7': 0 }, own, hd), { active: false, scaleDownBy: 1 });
-  assert.deepEqual(encoderOrders({ any: 0 }, own, hd).active, false);
-  assert.deepEqual(encoderOrders({ any: 0, '7': 50, pixelCounts: { '7': hd / 4 } }, own, hd), {
-    active: true,
-    scaleDownBy: 2,
-  });
+  const [rid, names] = ['100', [ssrc(7), ssrc(131073)]];
+  const order = (wants: SinkWants): LayerOrder | undefined =>
+    encoderOrders(wants, [{ rid, names, quality: 100, scaleDownBy: 1 }], HD)[0];
+  assert.deepEqual(order({ any: 100 }), { rid, active: true, scaleDownBy: 1 });
+  assert.deepEqual(order({ any: 0, '7': 0 }), { rid, active: false, scaleDownBy: 1 });
+  assert.deepEqual(order({ any: 0 })?.active, false);
+  assert.deepEqual(order({ any: 0, '7': 50, pixelCounts: { '7': HD / 4 } }), { rid, active: true, scaleDownBy: 2 });
   // A picture between two steps is sent as the larger one.
-  assert.equal(encoderOrders({ '7': 100, pixelCounts: { '7': hd / 3 } }, own, hd).scaleDownBy, 1.5);
+  assert.equal(order({ '7': 100, pixelCounts: { '7': HD / 3 } })?.scaleDownBy, 1.5);
   // The server may call it by the number of Ready; others' numbers mean nothing.
-  assert.equal(encoderOrders({ pixelCounts: { '131073': hd / 16 } }, own, hd).scaleDownBy, 4);
-  assert.equal(encoderOrders({ '99': 0 }, own, hd).active, true);
+  assert.equal(order({ pixelCounts: { '131073': HD / 16 } })?.scaleDownBy, 4);
+  assert.equal(order({ '99': 0 })?.active, true);
+});
+
+test('a layer that nobody gets is not encoded', () => {
+  const layers: SentLayer[] = [
+    { rid: '50', names: [ssrc(7), ssrc(131073)], quality: 50, scaleDownBy: 2 },
+    { rid: '100', names: [ssrc(9), ssrc(131075)], quality: 100, scaleDownBy: 1 },
+  ];
+  const active = (wants: SinkWants): boolean[] => encoderOrders(wants, layers, HD).map((order) => order.active);
+  assert.deepEqual(active({ any: 100 }), [true, true]);
+  assert.deepEqual(active({ any: 0 }), [false, false]);
+  // Small tiles, of which the server speaks by the numbers of Ready.
+  assert.deepEqual(active({ any: 100, '131073': 50, '131075': 50 }), [true, false]);
+  // Of one that wants layers apart.
+  assert.deepEqual(active({ any: 100, '131073': 0, '131075': 100 }), [false, true]);
+  // Less than the least is the least.
+  assert.deepEqual(active({ any: 100, '7': 10, '9': 10 }), [true, false]);
+  assert.deepEqual(active({ any: 100, '7': 0, '9': 10 }), [false, true]);
+});
+
+test('layers stay in their order, however small the views are', () => {
+  const layers: SentLayer[] = [
+    { rid: '50', names: [ssrc(7)], quality: 50, scaleDownBy: 2 },
+    { rid: '100', names: [ssrc(9)], quality: 100, scaleDownBy: 1 },
+  ];
+  const scales = (pixels: number): number[] => {
+    const wants = { any: 100, pixelCounts: { '7': pixels, '9': pixels } };
+    return encoderOrders(wants, layers, HD).map((order) => order.scaleDownBy);
+  };
+  assert.deepEqual(scales(HD), [2, 1]);
+  assert.deepEqual(scales(HD / 3), [2, 1.5]);
+  assert.deepEqual(scales(HD / 9), [3, 1.5]);
 });

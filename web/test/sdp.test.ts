@@ -6,14 +6,16 @@ import {
   describeCodecs,
   FragmentError,
   fragmentOf,
+  layerSsrcs,
   NO_SSRC,
   parseOffer,
   parseServerFragment,
   type RemoteStream,
   type Ssrc,
   type UserId,
+  videoState,
 } from '../src/protocol/index.ts';
-import { CHROME, FIREFOX, SERVER_FRAGMENT } from './offers.ts';
+import { CHROME, CHROME_CAMERA, FIREFOX, SERVER_FRAGMENT } from './offers.ts';
 
 const EXP = '138397087229280257' as UserId;
 
@@ -21,6 +23,8 @@ const terms = (remote: [string, RemoteStream][] = []): AnswerTerms => ({
   transport: parseServerFragment(SERVER_FRAGMENT),
   videoCodec: 'H264',
   maxVideoKbps: 2500,
+  startVideoKbps: 1000,
+  layeredMid: null,
   sendsVideo: false,
   remote: new Map(remote),
 });
@@ -174,6 +178,100 @@ test('the directions of an answer follow the table of section 10.4', () => {
 test('a codec that the browser did not offer is replaced by one that it did', () => {
   const answer = answerTo(parseOffer(CHROME), { ...terms(), videoCodec: 'AV1' });
   assert.equal(section(answer, '1')[0], 'm=video 50001 UDP/TLS/RTP/SAVPF 102 121');
+});
+
+test('both layers of a camera are taken, and say which they are', () => {
+  const offer = parseOffer(CHROME_CAMERA);
+  assert.deepEqual(offer.sections.map((known) => known.layers), [[], ['50', '100'], []]);
+  const lines = section(answerTo(offer, { ...terms(), layeredMid: '1', sendsVideo: true, startVideoKbps: 1400 }), '1');
+  assert.ok(lines.includes('a=recvonly'));
+  assert.deepEqual(lines.slice(-4), ['a=rid:50 recv', 'a=rid:100 recv', 'a=simulcast:recv 50;100', '']);
+  assert.ok(lines.some((line) => line.includes('x-google-start-bitrate=1400')));
+  const named = ['4 urn:ietf:params:rtp-hdrext:sdes:mid', '10 urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id'];
+  named.push('11 urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id');
+  for (const extension of named) {
+    assert.ok(lines.includes(`a=extmap:${extension}`), extension);
+    assert.ok(fragmentOf(offer).includes(`a=extmap:${extension}`), extension);
+  }
+});
+
+test('the names of layers are agreed on before there are any', () => {
+  const off = CHROME_CAMERA.replace(/a=sendrecv\r\na=rid[^]*a=simulcast.*/, 'a=recvonly');
+  const lines = section(answerTo(parseOffer(off), { ...terms(), layeredMid: '1' }), '1');
+  assert.ok(lines.includes('a=extmap:10 urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id'));
+  assert.ok(!lines.some((line) => line.startsWith('a=rid')));
+});
+
+test('one layer is answered without a word about layers', () => {
+  const answer = answerTo(parseOffer(CHROME), terms());
+  assert.ok(!/a=(rid|simulcast)|sdes/.test(answer));
+});
+
+test('of alternatives for a layer the first is taken', () => {
+  const layers = (simulcast: string): unknown =>
+    parseOffer(CHROME_CAMERA.replace(/a=simulcast.*/, `a=simulcast:${simulcast}`)).sections[1]?.layers;
+  assert.deepEqual(layers('recv 1;2 send a,b;~c'), ['a', 'c']);
+  assert.deepEqual(layers('recv 1;2'), []);
+  assert.deepEqual(layers('send'), []);
+});
+
+const LAYERS = [
+  { rid: '50', quality: 50, maxBitrate: 400_000, scaleDownBy: 2 },
+  { rid: '100', quality: 100, maxBitrate: 2_500_000, scaleDownBy: 1 },
+];
+
+test('the SSRCs of layers are found in the statistics', () => {
+  const sent = (rid: string, ssrc: number, rtxSsrc?: number): Record<string, unknown> => {
+    return { type: 'outbound-rtp', kind: 'video', rid, ssrc, rtxSsrc };
+  };
+  const sound = { type: 'outbound-rtp', kind: 'audio', ssrc: 5 };
+  const found = layerSsrcs([sound, sent('100', 9), sent('50', 7, 8)], LAYERS);
+  assert.deepEqual(found, [
+    { rid: '50', ssrc: 7, rtx: 8 },
+    { rid: '100', ssrc: 9, rtx: NO_SSRC },
+  ]);
+  assert.equal(layerSsrcs([sound, sent('50', 7, 8)], LAYERS), null);
+});
+
+test('op 12 names every layer with its size, and the best as the primary', () => {
+  const camera = { type: 'video', layers: LAYERS, width: 1280, height: 720, maxFramerate: 30 } as const;
+  const video = [
+    { rid: '50', ssrc: 7 as Ssrc, rtx: 8 as Ssrc },
+    { rid: '100', ssrc: 9 as Ssrc, rtx: 10 as Ssrc },
+  ];
+  const common = { type: 'video', active: true, max_framerate: 30 };
+  assert.deepEqual(videoState({ audio: 5 as Ssrc, video }, camera), {
+    audio_ssrc: 5,
+    video_ssrc: 9,
+    rtx_ssrc: 10,
+    streams: [
+      {
+        ...common,
+        rid: '50',
+        ssrc: 7,
+        rtx_ssrc: 8,
+        quality: 50,
+        max_bitrate: 400_000,
+        max_resolution: { type: 'fixed', width: 640, height: 360 },
+      },
+      {
+        ...common,
+        rid: '100',
+        ssrc: 9,
+        rtx_ssrc: 10,
+        quality: 100,
+        max_bitrate: 2_500_000,
+        max_resolution: { type: 'fixed', width: 1280, height: 720 },
+      },
+    ],
+  });
+  // A browser that sends one layer sends the best.
+  const one = videoState({ audio: 5 as Ssrc, video: video.slice(1) }, camera);
+  assert.equal(one.video_ssrc, 9);
+  assert.deepEqual(one.streams?.map(({ ssrc, active }) => [ssrc, active]), [[0, false], [9, true]]);
+  const off = videoState({ audio: 5 as Ssrc, video: [] }, camera);
+  assert.deepEqual([off.video_ssrc, off.rtx_ssrc], [0, 0]);
+  assert.deepEqual(off.streams?.map(({ ssrc, active }) => [ssrc, active]), [[0, false], [0, false]]);
 });
 
 test('sound is not cut in silence while video is sent', () => {

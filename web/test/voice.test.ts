@@ -27,8 +27,12 @@ const READY: VoiceMessage = {
   d: { ssrc: 713745, ip: '127.0.0.1', port: 50001, modes: [], experiments: [], streams: [] },
 };
 
+const LAYERS = [
+  { rid: '50', quality: 50 },
+  { rid: '100', quality: 100 },
+];
 const machine = (): VoiceMachine =>
-  new VoiceMachine({ ticket, scheme: 'wss', streamType: 'video', random: () => 0.5 });
+  new VoiceMachine({ ticket, scheme: 'wss', streamType: 'video', layers: LAYERS, random: () => 0.5 });
 const sent = (outputs: VoiceOutput[]): VoiceMessage[] =>
   outputs.flatMap((output) => (output.kind === 'send' ? [output.message] : []));
 const kinds = (outputs: VoiceOutput[]): string[] => outputs.map((output) => output.kind);
@@ -43,7 +47,7 @@ function connected(): VoiceMachine {
   return it;
 }
 
-test('Identify names the ticket and one layer of video', () => {
+test('Identify names the ticket and the layers of video', () => {
   const it = machine();
   assert.deepEqual(it.start(0).at(-1), { kind: 'dial', url: 'wss://rotterdam5129.example:443/?v=9' });
   const [identify] = sent(it.opened(0));
@@ -56,7 +60,10 @@ test('Identify names the ticket and one layer of video', () => {
       session_id: '8dc6698fb78a211003eed23498d35aaa',
       token: '273acb23b05ad3bc',
       video: true,
-      streams: [{ type: 'video', rid: '100', quality: 100 }],
+      streams: [
+        { type: 'video', rid: '50', quality: 50 },
+        { type: 'video', rid: '100', quality: 100 },
+      ],
     },
   });
   assert.deepEqual(kinds(it.received(0, READY)), ['link', 'ready']);

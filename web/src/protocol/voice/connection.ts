@@ -1,13 +1,12 @@
 /** One voice connection: signalling over a WebSocket and media over WebRTC, kept together. */
 
-import type { Random } from '../backoff.ts';
 import { Emitter } from '../emitter.ts';
 import { NO_SSRC, type Ssrc, type UserId } from '../ids.ts';
 import { SpeakingFlag, type SpeakingFlags, VoiceClose, VoiceOp } from '../opcodes.ts';
 import { Alarm, type Clock, Socket } from '../platform.ts';
 import { parseServerFragment } from '../webrtc/fragment.ts';
 import type { MediaKind } from '../webrtc/offer.ts';
-import { type LocalDescription, type OwnSsrcs, Peer, type ReceivedStream } from '../webrtc/peer.ts';
+import { type LocalDescription, NOTHING_SENT, type OwnSsrcs, Peer, type ReceivedStream, type VideoLimits } from '../webrtc/peer.ts';
 import { type VoiceEnd, type VoiceLink, VoiceMachine, type VoiceOptions, type VoiceOutput } from './machine.ts';
 import type {
   BackendVersion,
@@ -17,6 +16,7 @@ import type {
   VideoState,
   VoiceMessage,
 } from './messages.ts';
+import { videoState } from './publishing.ts';
 import { encoderOrders } from './wants.ts';
 
 /** What a voice connection is used for. */
@@ -24,19 +24,32 @@ export interface VoicePurpose {
   /** What kind of sound it sends: {@link SpeakingFlag.Voice}, or that of a screen. */
   speaking: SpeakingFlags;
   /** The most that is sent of video. */
-  limits: { maxBitrate: number; maxFramerate: number; width: number; height: number };
+  limits: VideoLimits & { width: number; height: number };
 }
 
-/** A camera and a microphone. */
+/** A camera and a microphone. Pictures go out twice, so that a narrow link gets small ones instead of none. */
 export const CAMERA: VoicePurpose = {
   speaking: SpeakingFlag.Voice,
-  limits: { maxBitrate: 2_500_000, maxFramerate: 30, width: 1280, height: 720 },
+  limits: {
+    maxFramerate: 30,
+    width: 1280,
+    height: 720,
+    layers: [
+      { rid: '50', quality: 50, maxBitrate: 400_000, scaleDownBy: 2 },
+      { rid: '100', quality: 100, maxBitrate: 2_500_000, scaleDownBy: 1 },
+    ],
+  },
 };
 
 /** A shared screen with its sound. */
 export const SCREEN: VoicePurpose = {
   speaking: SpeakingFlag.Soundshare,
-  limits: { maxBitrate: 4_000_000, maxFramerate: 30, width: 1920, height: 1080 },
+  limits: {
+    maxFramerate: 30,
+    width: 1920,
+    height: 1080,
+    layers: [{ rid: '100', quality: 100, maxBitrate: 4_000_000, scaleDownBy: 1 }],
+  },
 };
 
 /** What a voice connection tells of. */
@@ -65,9 +78,9 @@ export class VoiceConnection extends Emitter<VoiceConnectionEvents> {
   #peer: Peer;
   #local: Promise<LocalDescription>;
   #connectionId = crypto.randomUUID();
-  #own: OwnSsrcs = { audio: NO_SSRC, video: NO_SSRC, rtx: NO_SSRC };
-  /** What Ready calls the own layers: the server may go on to call them so. */
-  #assigned: Ssrc[] = [];
+  #own: OwnSsrcs = NOTHING_SENT;
+  /** What Ready calls the own layers, by their names: the server may go on to call them so. */
+  #assigned = new Map<string, Ssrc>();
   #speaks = false;
   #wants: SinkWants | null = null;
   #serverWants: SinkWants = { any: 100 };
@@ -78,12 +91,11 @@ export class VoiceConnection extends Emitter<VoiceConnectionEvents> {
   #videoCodec: string | null = null;
 
   constructor(
-    options: VoiceOptions & { random: Random },
+    options: Omit<VoiceOptions, 'layers'>,
     private readonly purpose: VoicePurpose,
     private readonly clock: Clock,
   ) {
     super();
-    this.#machine = new VoiceMachine(options);
     this.#alarm = new Alarm(clock, () => this.#carryOut(this.#machine.expired(this.clock.now())));
     this.#transportAlarm = new Alarm(clock, () => this.#noTransport());
     this.#peer = new Peer(purpose.limits, {
@@ -92,6 +104,7 @@ export class VoiceConnection extends Emitter<VoiceConnectionEvents> {
       transportChanged: (state) => this.#transportChanged(state),
       failed: () => this.#mediaFailed(),
     });
+    this.#machine = new VoiceMachine({ ...options, layers: this.#peer.layers });
     // The offer is made while the socket opens.
     this.#local = this.#peer.describe();
   }
@@ -196,7 +209,7 @@ export class VoiceConnection extends Emitter<VoiceConnectionEvents> {
         this.#socket = null;
         return;
       case 'ready':
-        this.#assigned = output.ready.streams.map((stream) => stream.ssrc);
+        this.#assigned = new Map(output.ready.streams.map(({ rid, ssrc }) => [rid, ssrc]));
         void this.#selectProtocol();
         return;
       case 'description':
@@ -240,7 +253,7 @@ export class VoiceConnection extends Emitter<VoiceConnectionEvents> {
     }
     const { fragment, codecs } = local;
     this.#carryOut(this.#machine.askVersion());
-    this.#carryOut(this.#machine.publish(this.#videoState(NOTHING)));
+    this.#carryOut(this.#machine.publish(this.#videoState(NOTHING_SENT)));
     this.#carryOut(
       this.#machine.selectProtocol({
         protocol: 'webrtc',
@@ -286,7 +299,7 @@ export class VoiceConnection extends Emitter<VoiceConnectionEvents> {
     const before = this.#own;
     this.#own = own;
     this.#saySpeaking();
-    if (own.video !== NO_SSRC || before.video !== NO_SSRC) {
+    if (own.video.length > 0 || before.video.length > 0) {
       this.#carryOut(this.#machine.publish(this.#videoState(own)));
     }
     this.#orderVideo();
@@ -300,31 +313,27 @@ export class VoiceConnection extends Emitter<VoiceConnectionEvents> {
   }
 
   #videoState(own: OwnSsrcs): VideoState {
-    const { maxBitrate, maxFramerate, width, height } = this.purpose.limits;
-    return {
-      audio_ssrc: own.audio,
-      video_ssrc: own.video,
-      rtx_ssrc: own.rtx,
-      streams: [
-        {
-          type: this.purpose === SCREEN ? 'screen' : 'video',
-          rid: '100',
-          ssrc: own.video,
-          active: own.video !== NO_SSRC,
-          quality: 100,
-          rtx_ssrc: own.rtx,
-          max_bitrate: maxBitrate,
-          max_framerate: maxFramerate,
-          max_resolution: { type: 'fixed', width, height },
-        },
-      ],
-    };
+    const { maxFramerate } = this.purpose.limits;
+    const type = this.purpose === SCREEN ? 'screen' : 'video';
+    return videoState(own, { type, layers: this.#peer.layers, maxFramerate, ...this.#source() });
+  }
+
+  /** The size of the pictures that are taken. */
+  #source(): { width: number; height: number } {
+    const { limits } = this.purpose;
+    const { width = limits.width, height = limits.height } = this.#video?.getSettings() ?? {};
+    return { width, height };
   }
 
   #orderVideo(): void {
-    const { width = 1280, height = 720 } = this.#video?.getSettings() ?? {};
-    const names = [this.#own.video, ...this.#assigned];
-    void this.#peer.orderVideo(encoderOrders(this.#serverWants, names, width * height));
+    const layers = this.#peer.layers.flatMap((layer) => {
+      const sent = this.#own.video.find(({ rid }) => rid === layer.rid);
+      if (sent === undefined) return [];
+      const assigned = this.#assigned.get(layer.rid);
+      return [{ ...layer, names: assigned === undefined ? [sent.ssrc] : [sent.ssrc, assigned] }];
+    });
+    const { width, height } = this.#source();
+    void this.#peer.orderVideo(encoderOrders(this.#serverWants, layers, width * height));
   }
 
   #transportChanged(state: RTCPeerConnectionState): void {
@@ -358,5 +367,3 @@ export class VoiceConnection extends Emitter<VoiceConnectionEvents> {
     this.#peer.close();
   }
 }
-
-const NOTHING: OwnSsrcs = { audio: NO_SSRC, video: NO_SSRC, rtx: NO_SSRC };

@@ -7,6 +7,7 @@
 
 import { Backoff, type Random } from '../backoff.ts';
 import { VoiceClose, VoiceOp, voiceCloseAction } from '../opcodes.ts';
+import type { LayerPlan } from '../webrtc/layers.ts';
 import type {
   SelectProtocol,
   SessionDescription,
@@ -60,8 +61,9 @@ export interface VoiceOptions {
   ticket: VoiceTicket;
   /** `ws` or `wss`. */
   scheme: 'ws' | 'wss';
-  /** What kind of video this connection publishes. */
+  /** What kind of video this connection publishes, and in which layers. */
   streamType: StreamType;
+  layers: readonly Pick<LayerPlan, 'rid' | 'quality'>[];
   random: Random;
 }
 
@@ -235,9 +237,9 @@ export class VoiceMachine {
   }
 
   #identify(): VoiceOutput {
-    const { ticket, streamType } = this.options;
+    const { ticket, streamType, layers } = this.options;
     const { server_id, channel_id, user_id, session_id, token } = ticket;
-    const streams = [{ type: streamType, rid: '100', quality: 100 }];
+    const streams = layers.map(({ rid, quality }) => ({ type: streamType, rid, quality }));
     const d = { server_id, channel_id, user_id, session_id, token, video: true, streams };
     return { kind: 'send', message: { op: VoiceOp.Identify, d } };
   }

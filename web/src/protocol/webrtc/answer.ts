@@ -12,22 +12,25 @@ export interface AnswerTerms {
   transport: ServerTransport;
   /** The codec to send video in; `null` for the best of one's own. */
   videoCodec: string | null;
-  /** The most that is sent of video, in kbit/s. */
+  /** The most that is sent of video, in kbit/s, and what it begins with. */
   maxVideoKbps: number;
+  startVideoKbps: number;
   /** Whether video is sent: then audio goes on in silence, so that both stay in step. */
   sendsVideo: boolean;
+  /** The section that sends video in several layers, if there is one. */
+  layeredMid: string | null;
   /** Sections by mid and the streams that arrive in them. */
   remote: ReadonlyMap<string, RemoteStream>;
 }
-
-/** What a camera begins with; a browser's own beginning, or what it reckoned from sound, shows blurred pictures. */
-const START_KBPS = 1000;
 
 const AUDIO_LEVEL = 'urn:ietf:params:rtp-hdrext:ssrc-audio-level';
 const TRANSPORT_CC = 'http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01';
 const ABS_SEND_TIME = 'http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time';
 const ORIENTATION = 'urn:3gpp:video-orientation';
 const TIME_OFFSET = 'urn:ietf:params:rtp-hdrext:toffset';
+const MID = 'urn:ietf:params:rtp-hdrext:sdes:mid';
+const STREAM_ID = 'urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id';
+const REPAIRED_STREAM_ID = 'urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id';
 const PLAYOUT_DELAY = 'http://www.webrtc.org/experiments/rtp-hdrext/playout-delay';
 
 /** What is agreed on beside the codecs, in the order in which it is written. */
@@ -35,6 +38,11 @@ const EXTENSIONS: Record<OfferSection['kind'], string[]> = {
   audio: [AUDIO_LEVEL, TRANSPORT_CC],
   video: [ABS_SEND_TIME, TRANSPORT_CC, ORIENTATION, TIME_OFFSET, PLAYOUT_DELAY],
 };
+/**
+ * By these packets say which layer they are of. They are agreed on before the camera is on: a browser does not offer
+ * again what was refused once.
+ */
+const LAYER_EXTENSIONS = [MID, STREAM_ID, REPAIRED_STREAM_ID];
 const FEEDBACK: Record<OfferSection['kind'], string[]> = {
   audio: ['transport-cc'],
   video: ['ccm fir', 'nack', 'nack pli', 'goog-remb', 'transport-cc'],
@@ -76,8 +84,9 @@ function answerSection(section: OfferSection, terms: AnswerTerms): string[] {
     'a=rtcp-mux',
     ...codecs.flatMap((codec) => describe(section, codec, direction, terms)),
     ...(section.kind === 'audio' ? ['a=maxptime:60'] : []),
-    ...agreedExtensions(section).map(({ id, uri }) => `a=extmap:${id} ${uri}`),
+    ...agreedExtensions(section, terms).map(({ id, uri }) => `a=extmap:${id} ${uri}`),
     ...(remote === null ? [] : describeStream(remote)),
+    ...takenLayers(section.layers),
   ];
 }
 
@@ -128,13 +137,20 @@ function format(section: OfferSection, { format }: PayloadType, own: boolean, te
   if (section.kind === 'audio') parts.push(`usedtx=${terms.sendsVideo ? 0 : 1}`);
   else if (own) parts.unshift(`x-google-max-bitrate=${terms.maxVideoKbps}`);
   if (section.kind === 'video' && own && terms.sendsVideo) {
-    parts.push(`x-google-start-bitrate=${Math.min(terms.maxVideoKbps, START_KBPS)}`);
+    parts.push(`x-google-start-bitrate=${Math.min(terms.maxVideoKbps, terms.startVideoKbps)}`);
   }
   return parts.join(';');
 }
 
-function agreedExtensions(section: OfferSection): HeaderExtension[] {
-  return EXTENSIONS[section.kind].flatMap((uri) => section.extensions.find((offered) => offered.uri === uri) ?? []);
+function agreedExtensions(section: OfferSection, { layeredMid }: AnswerTerms): HeaderExtension[] {
+  const wanted = [...EXTENSIONS[section.kind], ...(section.mid === layeredMid ? LAYER_EXTENSIONS : [])];
+  return wanted.flatMap((uri) => section.extensions.find((offered) => offered.uri === uri) ?? []);
+}
+
+/** Every layer is taken (RFC 8853, section 5.3). */
+function takenLayers(layers: string[]): string[] {
+  if (layers.length === 0) return [];
+  return [...layers.map((rid) => `a=rid:${rid} recv`), `a=simulcast:recv ${layers.join(';')}`];
 }
 
 function describeStream({ user, kind, ssrc, rtx }: RemoteStream): string[] {

@@ -36,8 +36,10 @@ export interface OfferSection {
   direction: Direction;
   payloadTypes: PayloadType[];
   extensions: HeaderExtension[];
-  /** Those that will be sent: for video the stream and then its retransmissions. */
+  /** Those that will be sent: for video the stream and then its retransmissions. With several layers none is named. */
   ssrcs: Ssrc[];
+  /** The layers that will be sent (RFC 8853), by their names; empty if there is only one. */
+  layers: string[];
 }
 
 /** A whole offer. */
@@ -75,7 +77,7 @@ function newSection(line: string): OfferSection | null {
     format: '',
     feedback: [],
   }));
-  return { kind, mid: '', direction: 'sendrecv', payloadTypes, extensions: [], ssrcs: [] };
+  return { kind, mid: '', direction: 'sendrecv', payloadTypes, extensions: [], ssrcs: [], layers: [] };
 }
 
 function readAttribute(section: OfferSection, attribute: string): void {
@@ -84,6 +86,7 @@ function readAttribute(section: OfferSection, attribute: string): void {
   else if (name === 'mid') section.mid = value;
   else if (name === 'ssrc') addSsrc(section, value);
   else if (name === 'extmap') addExtension(section, value);
+  else if (name === 'simulcast') section.layers = layersSent(value);
   else readFormat(section, name, value);
 }
 
@@ -109,6 +112,14 @@ function addExtension(section: OfferSection, value: string): void {
     uri: splitOnce(rest, ' ')[0],
     direction: DIRECTIONS.has(direction) ? (direction as Direction) : null,
   });
+}
+
+/** The layers of `send 50;~100 recv …`. Those behind a tilde are there, but pause; of alternatives the first counts. */
+function layersSent(simulcast: string): string[] {
+  const words = simulcast.split(' ');
+  const sent = words[words.indexOf('send') + 1];
+  if (!words.includes('send') || sent === undefined) return [];
+  return sent.split(';').map((layer) => splitOnce(layer, ',')[0].replace('~', ''));
 }
 
 function splitOnce(text: string, separator: string): [string, string] {

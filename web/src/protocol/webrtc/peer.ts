@@ -10,15 +10,20 @@ import type { RemoteStream } from '../voice/roster.ts';
 import { answerTo } from './answer.ts';
 import { describeCodecs } from './codecs.ts';
 import { fragmentOf, type ServerTransport } from './fragment.ts';
+import { encodingsOf, type LayerOrder, type LayerPlan, type LayerSsrcs, layerSsrcs } from './layers.ts';
 import { type Offer, type OfferSection, parseOffer } from './offer.ts';
 import { Slots } from './slots.ts';
 
-/** The SSRCs that are sent; `NO_SSRC` where nothing is. */
+/** The SSRCs that are sent. */
 export interface OwnSsrcs {
+  /** `NO_SSRC` while no sound is sent. */
   audio: Ssrc;
-  video: Ssrc;
-  rtx: Ssrc;
+  /** Of each layer that is sent, the least first; empty while no video is. */
+  video: LayerSsrcs[];
 }
+
+/** No SSRC at all. */
+export const NOTHING_SENT: OwnSsrcs = { audio: NO_SSRC, video: [] };
 
 /** What op 1 says. */
 export interface LocalDescription {
@@ -46,16 +51,9 @@ export interface PeerListener {
 
 /** Limits of the video that is sent. */
 export interface VideoLimits {
-  maxBitrate: number;
   maxFramerate: number;
-}
-
-/** What else an encoder is told. */
-export interface EncoderOrders {
-  /** Whether anything is sent. */
-  active: boolean;
-  /** By how much width and height are divided. */
-  scaleDownBy: number;
+  /** The layers to send, the least first. */
+  layers: readonly LayerPlan[];
 }
 
 /** Browsers that know this field say it in the specification's extensions only (W3C webrtc-extensions). */
@@ -63,25 +61,32 @@ type Parameters = RTCRtpSendParameters & { degradationPreference?: string };
 
 /** How long a picture keeps its size after the camera was turned on. */
 const STEADY_MS = 3_000;
+/** What the best layer begins with; a browser's own beginning, or what it reckoned from sound, shows blurred pictures. */
+const START_BITRATE = 1_000_000;
+/** How often, and how long, a browser is asked which SSRCs it chose for its layers. */
+const ASK_EVERY_MS = 20;
+const ASK_TIMES = 250;
 
 /** A connection to one media server. */
 export class Peer {
   readonly #connection: RTCPeerConnection;
   readonly #own: Record<OfferSection['kind'], RTCRtpTransceiver>;
   readonly #slots: Slots<RTCRtpTransceiver>;
+  /** The layers that may be sent. Some browsers turn out to send but the best of them. */
+  readonly layers: readonly LayerPlan[];
   #firstOffer: Offer | null = null;
   #transport: ServerTransport | null = null;
   #videoCodec: string | null = null;
   /** The codec of the last answer. */
   #agreedCodec: string | null = null;
   #streams: RemoteStream[] = [];
-  #announced: OwnSsrcs = { audio: NO_SSRC, video: NO_SSRC, rtx: NO_SSRC };
+  #announced: OwnSsrcs = NOTHING_SENT;
   #due = false;
   #running = false;
   #closed = false;
   /** The picture keeps its size whatever happens. */
   #steady = false;
-  #orders: EncoderOrders = { active: true, scaleDownBy: 1 };
+  #orders: readonly LayerOrder[] = [];
 
   constructor(
     private readonly limits: VideoLimits,
@@ -89,10 +94,10 @@ export class Peer {
   ) {
     this.#connection = new RTCPeerConnection({ bundlePolicy: 'max-bundle', rtcpMuxPolicy: 'require' });
     // The sections that send come first and are never given to anybody else.
-    this.#own = {
-      audio: this.#connection.addTransceiver('audio', { direction: 'recvonly' }),
-      video: this.#connection.addTransceiver('video', { direction: 'recvonly' }),
-    };
+    const audio = this.#connection.addTransceiver('audio', { direction: 'recvonly' });
+    const { video, layers } = addVideo(this.#connection, limits.layers);
+    this.#own = { audio, video };
+    this.layers = layers;
     this.#slots = new Slots((kind) => this.#connection.addTransceiver(kind, { direction: 'recvonly' }));
     this.#connection.onconnectionstatechange = () => {
       if (!this.#closed) this.listener.transportChanged(this.#connection.connectionState);
@@ -145,8 +150,8 @@ export class Peer {
     this.#negotiate();
   }
 
-  /** Tells the encoder how much of the picture is wanted. */
-  async orderVideo(orders: EncoderOrders): Promise<void> {
+  /** Tells the encoders of the layers how much of the picture is wanted. */
+  async orderVideo(orders: readonly LayerOrder[]): Promise<void> {
     this.#orders = orders;
     await this.#configureVideo();
   }
@@ -210,17 +215,20 @@ export class Peer {
   }
 
   async #agree(transport: ServerTransport, offer: Offer): Promise<void> {
-    this.#announce(offer);
+    const own = await this.#ownSsrcs(offer);
+    if (own !== null) this.#announce(own);
     const videoCodec = this.#videoCodec;
     const sdp = answerTo(offer, {
       transport,
       videoCodec,
-      maxVideoKbps: Math.round(this.limits.maxBitrate / 1000),
+      ...this.#videoRates(),
+      layeredMid: this.layers.length > 1 ? this.#own.video.mid : null,
       sendsVideo: this.#own.video.direction === 'sendrecv',
       remote: this.#assignments(),
     });
     await this.#connection.setRemoteDescription({ type: 'answer', sdp });
     this.#agreedCodec = videoCodec;
+    if (own === null) this.#announce(await this.#awaitSsrcs(offer));
     await this.#configureVideo();
     if (!this.#closed) this.listener.streamsChanged(this.received());
   }
@@ -232,22 +240,45 @@ export class Peer {
     return new Map(assigned);
   }
 
-  #announce({ sections }: Offer): void {
-    const ssrcs = (kind: OfferSection['kind']): Ssrc[] => {
-      const section = sections.find((known) => known.kind === kind);
-      return section?.direction === 'sendrecv' ? section.ssrcs : [];
-    };
-    const [audio = NO_SSRC] = ssrcs('audio');
-    const video = ssrcs('video');
-    const own: OwnSsrcs = {
-      audio,
-      video: video[0] ?? NO_SSRC,
-      rtx: video.length > 1 ? (video.at(-1) ?? NO_SSRC) : NO_SSRC,
-    };
-    const before = this.#announced;
-    if (own.audio === before.audio && own.video === before.video && own.rtx === before.rtx) return;
+  /** What is sent after an offer; `null` while the browser does not tell it of its layers. */
+  async #ownSsrcs({ sections }: Offer): Promise<OwnSsrcs | null> {
+    const sending = (kind: OfferSection['kind']): OfferSection | undefined =>
+      sections.find((known) => known.kind === kind && known.direction === 'sendrecv');
+    const audio = sending('audio')?.ssrcs[0] ?? NO_SSRC;
+    const section = sending('video');
+    if (section === undefined) return { audio, video: [] };
+    if (section.layers.length > 0) {
+      const report = (await this.statistics()) as unknown as Map<string, Record<string, unknown>>;
+      const video = layerSsrcs(report.values(), this.layers);
+      return video === null ? null : { audio, video };
+    }
+    const [[ssrc], best] = [section.ssrcs, this.layers.at(-1)];
+    const rtx = section.ssrcs.length > 1 ? (section.ssrcs.at(-1) ?? NO_SSRC) : NO_SSRC;
+    return { audio, video: ssrc === undefined || best === undefined ? [] : [{ rid: best.rid, ssrc, rtx }] };
+  }
+
+  /** Some browsers know the SSRCs of their layers only when they begin to send. */
+  async #awaitSsrcs(offer: Offer): Promise<OwnSsrcs> {
+    for (let asked = 0; asked < ASK_TIMES && !this.#closed; asked += 1) {
+      const own = await this.#ownSsrcs(offer);
+      if (own !== null) return own;
+      await new Promise((resolve) => setTimeout(resolve, ASK_EVERY_MS));
+    }
+    throw new Error('the browser does not tell which SSRCs its video has');
+  }
+
+  #announce(own: OwnSsrcs): void {
+    if (this.#closed || JSON.stringify(own) === JSON.stringify(this.#announced)) return;
     this.#announced = own;
     this.listener.ownChanged(own);
+  }
+
+  /** In kbit/s: the most for all layers together, and what lets the best one begin sharp. */
+  #videoRates(): { maxVideoKbps: number; startVideoKbps: number } {
+    const rates = this.layers.map(({ maxBitrate }) => maxBitrate);
+    const below = rates.slice(0, -1).reduce((sum, rate) => sum + rate, START_BITRATE);
+    const most = rates.reduce((sum, rate) => sum + rate, 0);
+    return { maxVideoKbps: Math.round(most / 1000), startVideoKbps: Math.round(below / 1000) };
   }
 
   /**
@@ -267,19 +298,43 @@ export class Peer {
     const { sender, direction } = this.#own.video;
     if (this.#closed || direction !== 'sendrecv') return;
     const parameters: Parameters = sender.getParameters();
-    const encoding = parameters.encodings[0];
-    if (encoding === undefined) return;
     parameters.degradationPreference = this.#steady ? 'maintain-resolution' : 'balanced';
-    encoding.active = this.#orders.active;
-    encoding.maxBitrate = this.limits.maxBitrate;
-    encoding.maxFramerate = this.limits.maxFramerate;
-    encoding.scaleResolutionDownBy = this.#orders.scaleDownBy;
+    parameters.encodings.forEach((encoding, index) => {
+      const layer = parameters.encodings.length > 1 ? this.layers[index] : this.layers.at(-1);
+      if (layer === undefined) return;
+      const order = this.#orders.find(({ rid }) => rid === layer.rid);
+      encoding.active = order?.active ?? true;
+      encoding.maxBitrate = layer.maxBitrate;
+      encoding.maxFramerate = this.limits.maxFramerate;
+      encoding.scaleResolutionDownBy = order?.scaleDownBy ?? layer.scaleDownBy;
+    });
     try {
       await sender.setParameters(parameters);
     } catch {
       // The browser was renegotiating meanwhile; the end of that configures it again.
     }
   }
+}
+
+/**
+ * Adds the section that sends video, in all layers, or in the best one where a browser cannot send several. Firefox
+ * forgets all but one encoding when a section is agreed on that does not send yet; then its offers name no layers.
+ */
+function addVideo(
+  connection: RTCPeerConnection,
+  wanted: readonly LayerPlan[],
+): { video: RTCRtpTransceiver; layers: readonly LayerPlan[] } {
+  const best = wanted.slice(-1);
+  if (wanted.length > 1) {
+    try {
+      const video = connection.addTransceiver('video', { direction: 'recvonly', sendEncodings: encodingsOf(wanted) });
+      const all = video.sender.getParameters().encodings.length === wanted.length;
+      return { video, layers: all ? wanted : best };
+    } catch {
+      // It refuses several encodings.
+    }
+  }
+  return { video: connection.addTransceiver('video', { direction: 'recvonly' }), layers: best };
 }
 
 /** What a section was last agreed to be, in the offer's words. */

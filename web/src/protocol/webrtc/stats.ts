@@ -25,6 +25,8 @@ export interface StreamFigures {
   framesDecoded: number | null;
   framesEncoded: number | null;
   freezes: number | null;
+  /** How long pictures stood still, in seconds. */
+  freezeSeconds: number | null;
   /** Energy of the sound since the beginning, and its seconds: the root of their quotient is the level. */
   audioEnergy: number | null;
   audioSeconds: number | null;
@@ -101,6 +103,7 @@ function streamFigures(
     framesDecoded: number(entry['framesDecoded']),
     framesEncoded: number(entry['framesEncoded']),
     freezes: number(entry['freezeCount']),
+    freezeSeconds: number(entry['totalFreezesDuration']),
     audioEnergy: number(entry['totalAudioEnergy']),
     audioSeconds: number(entry['totalSamplesDuration']),
     concealedSamples: number(entry['concealedSamples']),

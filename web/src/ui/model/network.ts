@@ -104,7 +104,8 @@ export function rowsOf(connection: VoiceConnection, figures: ConnectionFigures, 
   const { own } = connection;
   return figures.streams.flatMap((stream) => {
     const user = owners.get(stream.ssrc) ?? null;
-    const mine = stream.direction === 'out' && (stream.ssrc === own.audio || stream.ssrc === own.video);
+    const sent = stream.ssrc === own.audio || own.video.some(({ ssrc }) => ssrc === stream.ssrc);
+    const mine = stream.direction === 'out' && sent;
     if (user === null && !mine) return [];
     return [{ ...stream, user, live, key: `${live}${stream.direction}${stream.ssrc}` }];
   });
