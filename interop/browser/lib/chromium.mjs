@@ -24,10 +24,10 @@ const FLAGS = [
 ];
 
 /** Starts a browser that ends with the test. */
-export async function launch(t) {
+export async function launch(t, ...flags) {
   const executablePath = PATHS.find((path) => path !== undefined && existsSync(path));
   if (executablePath === undefined) throw new Error('Chromium is missing; scripts/setup test installs it');
-  const browser = await chromium.launch({ executablePath, headless: true, args: FLAGS });
+  const browser = await chromium.launch({ executablePath, headless: true, args: [...FLAGS, ...flags] });
   t.after(() => browser.close());
   return browser;
 }
