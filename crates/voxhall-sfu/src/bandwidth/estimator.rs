@@ -41,6 +41,8 @@ const SHRINK: f64 = 0.8;
 const SHRINK_EVERY: u64 = 1_000_000;
 /// After so long a receiver is one that reports no arrivals (any more): what else it says counts again.
 const GIVE_UP: u64 = 5_000_000;
+/// So long a queue may take to empty after a reduction.
+const SETTLING: u64 = 2_000_000;
 /// So long after a reduction no probe begins.
 const RECOVERY: u64 = 1_000_000;
 
@@ -335,10 +337,21 @@ impl Estimator {
             return Usage::Over;
         }
         match self.trend.usage() {
+            // A queue that empties after a reduction is no reason for another, and while little is sent, what arrives
+            // does not show what the link carries.
+            Usage::Over if !shows_effect || (self.is_settling(now) && self.sends_little(now, current)) => {
+                Usage::Under
+            }
             // What a probe did is no reason to send less than before it.
             Usage::Over if self.prober.is_felt(now) && self.sends_little(now, current) => Usage::Under,
             usage => usage,
         }
+    }
+
+    /// Whether a queue may still be emptying after the last reduction.
+    fn is_settling(&self, now: u64) -> bool {
+        let reduced_at = self.delay.as_ref().and_then(RateControl::reduced_at);
+        reduced_at.is_some_and(|last| now.saturating_sub(last) < SETTLING)
     }
 
     /// Whether much less is sent than the link is believed to carry.

@@ -295,6 +295,25 @@ fn the_queue_stays_short_so_that_voices_are_not_late() {
     assert!(mean(&waits) < 150, "{waits:?}");
 }
 
+/// Layers are taken away when the estimate falls, and voices bear no numbers: then next to nothing arrives.
+#[test]
+fn what_is_sent_less_after_a_reduction_is_no_reason_for_another() {
+    for seed in 20..40 {
+        let mut link = Link::new(seed, wire(20), Source::Fixed(Bitrate::kilobits(400)));
+        link.run(5 * SECOND);
+        link.set_way_down(bottleneck(300, 1_000));
+        let mut waited = Duration::ZERO;
+        while link.estimate() > 300 {
+            assert!(waited < 5 * SECOND, "seed {seed}: {}", link.estimate());
+            link.run(Duration::from_millis(20));
+            waited += Duration::from_millis(20);
+        }
+        link.source = Source::Fixed(Bitrate::kilobits(30));
+        let after = link.watch(5 * SECOND);
+        assert!(after.iter().all(|rate| *rate > 150), "seed {seed}: {after:?}");
+    }
+}
+
 #[test]
 fn random_losses_count_by_their_share() {
     let after_ten_seconds = |loss| {
