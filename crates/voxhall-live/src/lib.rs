@@ -109,6 +109,9 @@ pub struct VoiceRecord {
     pub suppress: bool,
     /// Flags of op 4 (clips), relayed by the voice gateway's op 18.
     pub flags: u64,
+    /// On what kind of device the user is, relayed by the voice gateway's op 20.
+    #[serde(default)]
+    pub platform: Platform,
     /// ISO 8601 time of a raised hand in a stage.
     pub request_to_speak_timestamp: Option<String>,
     /// Unix milliseconds of the join.
@@ -143,6 +146,9 @@ pub struct TicketRecord {
     pub permissions: MediaPermissions,
     /// Flags of op 4, for op 18.
     pub flags: u64,
+    /// The kind of device, for op 20.
+    #[serde(default)]
+    pub platform: Platform,
     /// Set in the last write before the ticket is deleted: why the connection ends.
     pub ended: Option<TicketEnd>,
 }
@@ -201,9 +207,10 @@ pub struct PresenceRecord {
 }
 
 /// A kind of client.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Platform {
     /// A program for desktops.
+    #[default]
     Desktop,
     /// A program for telephones and tablets.
     Mobile,

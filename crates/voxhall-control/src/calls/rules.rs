@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use voxhall_live::{LinkState, TicketEnd, TicketRecord, VoiceRecord, key};
+use voxhall_live::{LinkState, Platform, TicketEnd, TicketRecord, VoiceRecord, key};
 use voxhall_protocol::Token;
 use voxhall_protocol::gateway::VoiceStateUpdate;
 use voxhall_protocol::ids::{ChannelId, GuildId, MessageId, ServerId, UserId};
@@ -41,6 +41,8 @@ pub(crate) struct Actor<'a> {
     pub(crate) bot: bool,
     /// The main-Gateway session.
     pub(crate) session: &'a str,
+    /// What kind of client that session is.
+    pub(crate) platform: Platform,
 }
 
 /// Values that a plan may need and must not make itself.
@@ -257,6 +259,7 @@ impl<'a> Facts<'a> {
                 _ => self.suppressed(room.channel, actor.user),
             },
             flags: request.flags.value().map_or(0, |flags| u64::from(flags.bits())),
+            platform: actor.platform,
             request_to_speak_timestamp: inside.and_then(|record| record.request_to_speak_timestamp.clone()),
             connected_at_ms: inside.map_or(self.fresh.now_ms, |record| record.connected_at_ms),
         }
@@ -332,6 +335,7 @@ impl<'a> Facts<'a> {
                 let changed = TicketRecord {
                     permissions: self.media_permissions(&record),
                     flags: record.flags,
+                    platform: record.platform,
                     ..ticket.clone()
                 };
                 if changed != *ticket {

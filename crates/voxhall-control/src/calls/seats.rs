@@ -177,6 +177,7 @@ impl Facts<'_> {
             endpoint: call.endpoint.clone(),
             permissions: self.media_permissions(record),
             flags: record.flags,
+            platform: record.platform,
             ended: None,
         })
     }

@@ -84,6 +84,7 @@ impl<'a> Facts<'a> {
         let changed = TicketRecord {
             permissions: stream_permissions(stream, record),
             flags: record.flags,
+            platform: record.platform,
             ..ticket.clone()
         };
         if changed != *ticket {
@@ -140,6 +141,7 @@ impl<'a> Facts<'a> {
             endpoint: stream.endpoint.clone(),
             permissions: stream_permissions(stream, record),
             flags: record.flags,
+            platform: record.platform,
             ended: None,
         };
         let key = key::ticket(&stream.node, stream.rtc_channel_id, record.user_id);

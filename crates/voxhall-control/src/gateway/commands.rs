@@ -200,6 +200,7 @@ pub(super) fn actor(cell: &SessionCell) -> Actor<'_> {
         user: cell.profile.user,
         bot: cell.profile.bot,
         session: &cell.id,
+        platform: cell.profile.platform,
     }
 }
 

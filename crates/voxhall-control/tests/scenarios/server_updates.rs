@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use voxhall_live::LinkState;
+use voxhall_live::{LinkState, Platform};
 use voxhall_protocol::ids::UserId;
 
 use crate::harness::{GUILD, PRIVATE, Server, TURBULENCE, VOICE, names, pass, settle};
@@ -27,6 +27,23 @@ async fn the_state_comes_first_and_the_server_a_pause_later() {
     assert!(update.get("channel_id").is_none());
     let token = update["token"].as_str().unwrap();
     assert!(token.len() == 16 && token.bytes().all(|digit| digit.is_ascii_hexdigit()));
+}
+
+#[tokio::test]
+async fn the_ticket_says_on_what_kind_of_device_the_session_is() {
+    let server = Server::start().await;
+    let mut client = server.greet("?v=9&encoding=json").await;
+    let properties = json!({"os": "Android", "browser": "Discord Android"});
+    let identify = json!({"token": server.token("turbulence"), "capabilities": 0, "properties": properties});
+    client.send(json!({"op": 2, "d": identify})).await;
+    client.expect("READY").await;
+    client.voice(Some(GUILD), Some(VOICE[0])).await;
+    client.expect("VOICE_STATE_UPDATE").await;
+    client.expect("VOICE_SERVER_UPDATE").await;
+    let ticket = server
+        .ticket(VOICE[0].parse().unwrap(), TURBULENCE.parse().unwrap())
+        .await;
+    assert_eq!(ticket.unwrap().platform, Platform::Mobile);
 }
 
 #[tokio::test]

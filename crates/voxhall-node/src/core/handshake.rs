@@ -250,6 +250,7 @@ impl NodeCore {
             attachment: Attachment::Attached(connection),
             token: ticket.token.clone(),
             flags: client_flags(ticket),
+            platform: ticket.platform,
             permissions: ticket.permissions,
             may_publish: ticket.may_publish(),
             ssrcs: seat.ssrcs,

@@ -26,6 +26,7 @@ pub(super) struct Session {
     pub(super) attachment: Attachment,
     pub(super) token: Token,
     pub(super) flags: ClientFlags,
+    pub(super) platform: voxhall_live::Platform,
     pub(super) permissions: MediaPermissions,
     /// Whether its ops 5 and 12 count: those of who only watches a stream do not.
     pub(super) may_publish: bool,
@@ -194,11 +195,15 @@ impl Session {
         flags.into()
     }
 
-    /// Op 20. Tickets do not say on what device a member is, so every one counts as a computer.
+    /// Op 20. It has no word for browsers, which run on computers if they do not say otherwise.
     fn platform(&self) -> Message {
+        let platform = match self.platform {
+            voxhall_live::Platform::Mobile => Platform::Mobile,
+            voxhall_live::Platform::Desktop | voxhall_live::Platform::Web => Platform::Desktop,
+        };
         let platform = PlatformUpdate {
             user_id: self.user,
-            platform: Nullable::Value(Platform::Desktop),
+            platform: Nullable::Value(platform),
             extra: Extra::new(),
         };
         platform.into()

@@ -10,7 +10,8 @@ use bytes::Bytes;
 use serde_json::json;
 use tokio::net::TcpListener;
 use voxhall_live::{
-    CallRecord, LinkRecord, LinkState, MediaPermissions, NodeId, NodeRecord, Record, TicketRecord, key,
+    CallRecord, LinkRecord, LinkState, MediaPermissions, NodeId, NodeRecord, Platform, Record, TicketRecord,
+    key,
 };
 use voxhall_node::{Node, NodeConfig};
 use voxhall_protocol::ids::{ChannelId, UserId};
@@ -102,6 +103,7 @@ fn ticket(user: UserId) -> TicketRecord {
             priority: false,
         },
         flags: 0,
+        platform: Platform::Desktop,
         ended: None,
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use voxhall_live::TicketEnd;
+use voxhall_live::{Platform, TicketEnd};
 use voxhall_node::core::Input;
 use voxhall_sfu::Command;
 
@@ -65,13 +65,16 @@ fn a_newcomer_is_told_who_is_there_after_its_session_description() {
 fn the_others_are_told_of_a_newcomer_once_it_has_identified() {
     let mut world = World::new();
     let bob = world.join("8", BOB);
-    world.reissue(ALICE, |ticket| ticket.flags = 3);
+    world.reissue(ALICE, |ticket| {
+        ticket.flags = 3;
+        ticket.platform = Platform::Mobile;
+    });
     let alice = world.open("8");
     world.send(alice, 0, crate::world::identify(ALICE));
     let expected = [
         json!({"op": 11, "d": {"user_ids": [ALICE]}, "seq": 1}),
         json!({"op": 18, "d": {"user_id": ALICE, "flags": 3}, "seq": 2}),
-        json!({"op": 20, "d": {"user_id": ALICE, "platform": 0}, "seq": 3}),
+        json!({"op": 20, "d": {"user_id": ALICE, "platform": 1}, "seq": 3}),
     ];
     assert_eq!(world.received(bob), expected, "0 was the initial op 15");
     world.send(alice, 1, select());

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use serde_json::{Value, json};
-use voxhall_live::{CallRecord, LinkState, MediaPermissions, NodeId, TicketEnd, TicketRecord};
+use voxhall_live::{CallRecord, LinkState, MediaPermissions, NodeId, Platform, TicketEnd, TicketRecord};
 use voxhall_node::Limits;
 use voxhall_node::core::{ConnectionId, Input, NodeCore, Output, Settings, TicketKey, WorkerIndex};
 use voxhall_protocol::ids::{ChannelId, GuildId, UserId};
@@ -309,6 +309,7 @@ pub fn ticket(user: UserId, channel: ChannelId) -> TicketRecord {
             priority: true,
         },
         flags: 0,
+        platform: Platform::Desktop,
         ended: None,
     }
 }

@@ -1,6 +1,6 @@
 //! The members of a benchmark: numbers from which both processes derive the same ids and tokens.
 
-use voxhall_live::{CallRecord, MediaPermissions, NodeId, TicketRecord};
+use voxhall_live::{CallRecord, MediaPermissions, NodeId, Platform, TicketRecord};
 use voxhall_protocol::Token;
 use voxhall_protocol::ids::{ChannelId, GuildId, ServerId, UserId};
 
@@ -63,6 +63,7 @@ impl Member {
                 priority: false,
             },
             flags: 0,
+            platform: Platform::Desktop,
             ended: None,
         }
     }
