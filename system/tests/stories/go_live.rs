@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
+use bytes::Bytes;
 use rand::rngs::StdRng;
 use rand::{Rng as _, RngCore as _, SeedableRng as _};
 use serde_json::{Value, json};
-use voxhall_client::{ConnectionState, Error, Reason, Room, VoiceClient, VoiceConnection};
+use voxhall_client::video::Publication;
+use voxhall_client::{ConnectionState, Error, Reason, Room, VideoWants, VoiceClient, VoiceConnection};
+use voxhall_media::video::VideoCodec;
 use voxhall_protocol::gateway::{ClientMessage, StreamCreate, StreamDeleteReason, StreamKey, StreamRef};
 use voxhall_protocol::voice::{VoiceCloseCode, VoiceOpcode};
 use voxhall_system::media::VideoMember;
@@ -252,5 +255,47 @@ async fn two_clients_of_ours_go_live_and_watch_beside_their_call() -> Result<()>
         party.owner.go_live(party.room()).await,
         Err(Error::NotInRoom)
     ));
+    Ok(())
+}
+
+/// A picture of VP8 that can be told from others: keyframes name their size, the rest is random.
+fn picture(random: &mut StdRng, keyframe: bool) -> Bytes {
+    let mut picture = vec![0; random.random_range(200..6000)];
+    random.fill_bytes(&mut picture);
+    if keyframe {
+        picture[..10].copy_from_slice(&[0x10, 0, 0, 0x9d, 0x01, 0x2a, 0x80, 0x02, 0x68, 0x01]);
+    } else {
+        picture[0] |= 1;
+    }
+    picture.into()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pictures_that_a_client_of_ours_shows_reach_another_unchanged() -> Result<()> {
+    let party = Party::meet().await?;
+    let shown = party.owner.go_live(party.room()).await?;
+    let watched = party.viewer.watch(party.key).await?;
+    let mut pictures = watched.watch_video(64);
+    let mut own = shown.watch_video(64);
+    watched.want_video(VideoWants::everybody());
+    shown.want_video(VideoWants::everybody());
+    let (mut input, _track) = shown.show_live(Publication::of(VideoCodec::Vp8))?;
+    tokio::time::timeout(PATIENCE, input.keyframe_wanted()).await?;
+
+    let mut random = StdRng::seed_from_u64(SEED);
+    for number in 0..FRAMES {
+        let sent = picture(&mut random, number.is_multiple_of(15));
+        input.send(sent.clone())?;
+        let received = tokio::time::timeout(PATIENCE, pictures.recv()).await?;
+        let received = received.expect("the connection lives");
+        assert_eq!(received.user, party.owner.user().id);
+        assert_eq!(received.keyframe, number.is_multiple_of(15), "picture {number}");
+        assert!(received.data == sent, "picture {number} has changed");
+    }
+    // Whoever watches has nothing to show.
+    let refused = watched.show_live(Publication::of(VideoCodec::Vp8));
+    assert!(matches!(refused, Err(Error::ShowsNothing)));
+    assert!(own.try_recv().is_none());
+    party.calls_go_on();
     Ok(())
 }

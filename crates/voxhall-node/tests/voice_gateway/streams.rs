@@ -9,6 +9,7 @@ use voxhall_protocol::gateway::StreamKey;
 use voxhall_protocol::ids::{ChannelId, GuildId, UserId};
 use voxhall_sfu::{Command, RoomId};
 
+use crate::webrtc::CHROME;
 use crate::world::{ALICE, BOB, CHANNEL, GUILD, World, select, session_id, ticket};
 
 /// The room of its own that ALICE's stream has, and its server.
@@ -41,11 +42,15 @@ fn identify(user: UserId) -> Value {
 
 /// The whole handshake on the stream; gives Ready.
 fn enter(world: &mut World, user: UserId) -> (ConnectionId, Value) {
+    enter_with(world, user, select())
+}
+
+fn enter_with(world: &mut World, user: UserId, select: Value) -> (ConnectionId, Value) {
     world.input(Input::Ticket(Box::new(stream_ticket(user))));
     let connection = world.open("9");
     world.send(connection, 0, identify(user));
     let ready = world.received(connection).remove(1);
-    world.send(connection, 1, select());
+    world.send(connection, 1, select);
     assert_eq!(world.close_code(connection), None);
     (connection, ready["d"].clone())
 }
@@ -170,4 +175,28 @@ fn a_stream_that_ends_leaves_the_call_alone() {
         "{:?}",
         world.links
     );
+}
+
+#[test]
+fn nor_does_a_browser_that_watches_name_sources_of_its_own() {
+    let mut world = World::new();
+    let (owner, _) = enter(&mut world, ALICE);
+    let browser = json!({"protocol": "webrtc", "data": CHROME, "codecs": [
+        {"name": "opus", "type": "audio", "priority": 1000, "payload_type": 111},
+        {"name": "H264", "type": "video", "priority": 1000, "payload_type": 102, "rtx_payload_type": 121},
+    ]});
+    let (viewer, _) = enter_with(&mut world, BOB, browser);
+    world.forget();
+    world.send(
+        viewer,
+        5,
+        json!({"speaking": 1, "delay": 0, "ssrc": 1_331_704_490}),
+    );
+    let camera = json!({"audio_ssrc": 1_331_704_490, "video_ssrc": 5000, "rtx_ssrc": 5001, "streams": [{
+        "type": "video", "rid": "100", "quality": 100, "ssrc": 5000, "rtx_ssrc": 5001, "active": true,
+    }]});
+    world.send(viewer, 12, camera);
+    assert!(world.commands.is_empty(), "{:?}", world.commands);
+    assert_eq!(world.ops(owner), [0_u64; 0]);
+    assert_eq!(world.close_code(viewer), None);
 }
