@@ -5,6 +5,7 @@
 
 mod cable;
 mod cli;
+pub mod ffmpeg;
 pub mod media;
 mod server;
 pub mod sound;

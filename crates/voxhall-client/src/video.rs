@@ -17,6 +17,7 @@ mod wants;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use voxhall_media::movie::Survey;
 use voxhall_media::video::{PictureSize, VideoCodec};
 use voxhall_protocol::ids::UserId;
 use voxhall_protocol::voice::Ssrc;
@@ -88,6 +89,18 @@ pub struct Publication {
 }
 
 impl Publication {
+    /// What the begin of a movie tells.
+    #[must_use]
+    pub fn of_movie(codec: VideoCodec, survey: &Survey) -> Self {
+        Self {
+            codec,
+            size: survey.size,
+            // Casts of what is beyond all reason saturate.
+            frame_rate: survey.frame_rate.map(|rate| rate.ceil() as u32),
+            bitrate: survey.bitrate.map(|bits| u32::try_from(bits).unwrap_or(u32::MAX)),
+        }
+    }
+
     /// Pictures of a codec, of which nothing else is known.
     #[must_use]
     pub const fn of(codec: VideoCodec) -> Self {
@@ -160,6 +173,8 @@ pub struct VideoStatistics {
     pub keyframes_asked: u64,
     /// The bandwidth the way to the server is thought to have, in bits per second.
     pub bandwidth: u64,
+    /// How good the own pictures are wanted, 0–100; 0 is by nobody.
+    pub asked: u64,
     /// Pictures received whole.
     pub frames_received: u64,
     /// Pictures that never became whole.

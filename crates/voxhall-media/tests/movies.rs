@@ -10,7 +10,7 @@ use voxhall_media::ivf::{IvfFault, IvfReader, IvfWriter};
 use voxhall_media::matroska::{
     AudioTrack, MatroskaFault, MatroskaReader, MatroskaWriter, TrackKind, VideoTrack,
 };
-use voxhall_media::movie::{self, MovieFormat, MovieOptions};
+use voxhall_media::movie::{self, MovieFormat, MovieOptions, Survey};
 use voxhall_media::mp4::{Mp4Fault, Mp4Reader};
 use voxhall_media::source::AudioSource;
 use voxhall_media::video::{EncodedFrame, PictureSize, VideoCodec, VideoSource};
@@ -132,6 +132,21 @@ fn formats_are_told_by_their_begin() {
     }
     let error = movie::open(data("tone.opus"), options()).unwrap_err();
     assert!(error.to_string().contains("tone.opus: not MP4"), "{error}");
+}
+
+#[test]
+fn the_begin_of_a_movie_tells_of_all_of_it() {
+    for name in FILES.iter().flat_map(|(_, files)| *files) {
+        let mut movie = movie::open(data(name), options()).unwrap();
+        let survey = Survey::of(&mut *movie.pictures).unwrap();
+        let rate = survey.frame_rate.unwrap();
+        assert!((14.8..15.2).contains(&rate), "{name}: {rate}");
+        assert_eq!((survey.size, survey.reordered), (Some(SIZE), false), "{name}");
+        let distance = survey.keyframe_distance.as_millis();
+        assert!((390..=410).contains(&distance), "{name}: {distance}");
+        let bitrate = survey.bitrate.unwrap();
+        assert!((20_000..90_000).contains(&bitrate), "{name}: {bitrate}");
+    }
 }
 
 #[test]

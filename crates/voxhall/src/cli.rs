@@ -15,6 +15,7 @@ mod record;
 mod role;
 mod serve;
 mod session;
+mod stream;
 mod token;
 mod user;
 mod welcome;
@@ -44,6 +45,7 @@ enum Command {
     Serve(serve::Args),
     Join(join::Args),
     Play(play::Args),
+    Stream(stream::Args),
     Record(record::Args),
     Listen(listen::Args),
     Call(call::Args),
@@ -89,6 +91,7 @@ impl Command {
             Self::Serve(args) => args.run().await,
             Self::Join(args) => args.run().await,
             Self::Play(args) => args.run().await,
+            Self::Stream(args) => args.run().await,
             Self::Record(args) => args.run().await,
             Self::Listen(args) => args.run().await,
             Self::Call(args) => args.run().await,

@@ -1,17 +1,21 @@
-//! Writing down what is heard: everyone in one WAV file, or each person's Opus packets as they are.
+//! Writing down what is heard: everyone in one WAV file, or each person's Opus packets as they are; and what is shown.
+
+mod movie;
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
 use voxhall_client::OpusPacket;
 use voxhall_media::ogg::OpusTags;
 use voxhall_media::record::{MixRecorder, OggTrack, Timeline};
 use voxhall_protocol::ids::UserId;
+
+pub use movie::{MovieRecording, MovieTarget};
 
 type Track = Box<OggTrack<BufWriter<File>>>;
 
@@ -164,11 +168,6 @@ impl Recording {
         format!("{} packets of {} people{refused}", self.packets, self.heard.len())
     }
 
-    /// How long the recording is.
-    pub fn length(&self, now: Instant) -> Duration {
-        voxhall_media::duration_of(self.timeline.position(now))
-    }
-
     /// Closes every file, and names them.
     pub fn finish(self, now: Instant) -> Result<Vec<PathBuf>> {
         let unwritable = self.unwritable();
@@ -238,6 +237,8 @@ fn close(file: BufWriter<File>) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use voxhall_media::opus::SILENCE;
     use voxhall_protocol::voice::Ssrc;

@@ -186,6 +186,9 @@ impl VideoSender {
         self.linger_until = None;
         self.queue.clear();
         self.skipping = true;
+        self.counters
+            .asked
+            .store(u64::from(self.asked), Ordering::Relaxed);
         if let Some(track) = &self.track {
             track.tell_asked(self.asked);
         }
@@ -195,6 +198,7 @@ impl VideoSender {
     pub(crate) fn asked(&mut self, quality: u8) {
         let begins = self.asked == 0 && quality > 0;
         self.asked = quality;
+        self.counters.asked.store(u64::from(quality), Ordering::Relaxed);
         if quality == 0 {
             self.queue.clear();
             self.skipping = true;

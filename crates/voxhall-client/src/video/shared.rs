@@ -154,6 +154,7 @@ counters!(
     retransmitted,
     keyframes_asked,
     bandwidth,
+    asked,
     frames_received,
     frames_lost,
     packets_asked,

@@ -7,6 +7,9 @@ mod demux;
 mod looped;
 mod open;
 mod sound;
+mod survey;
+
+pub use survey::Survey;
 
 pub use open::{Movie, MovieFormat, MovieInfo, MovieOptions, open, open_with};
 

@@ -130,6 +130,7 @@ impl Args {
                 let only = HashSet::new();
                 Job {
                     packets,
+                    pictures: None,
                     out,
                     only,
                     time,
