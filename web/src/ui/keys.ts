@@ -9,7 +9,7 @@ export function useKeys(): void {
   const app = useApp();
   useEffect(() => {
     const talks = (event: KeyboardEvent): boolean =>
-      settings.value.pushToTalk && event.code === settings.value.talkKey && !isWriting(event.target);
+      app.pushesToTalk.value && event.code === settings.value.talkKey && !isWriting(event.target);
     const down = (event: KeyboardEvent): void => {
       if (event.ctrlKey && event.shiftKey && event.code === 'KeyM') {
         event.preventDefault();

@@ -19,6 +19,7 @@ import {
   type LiveStream,
   LiveStreams,
   type OutReason,
+  Permission,
   type ReceivedStream,
   type Room,
   RoomSession,
@@ -68,18 +69,27 @@ export class App {
   readonly screen = signal<MediaStreamTrack | null>(null);
   readonly talking = signal(false);
   readonly microphoneFailed = signal<string | null>(null);
+  /** Voice connections on end over which no media came: a firewall may be in the way. */
+  readonly mediaFailures = signal(0);
   readonly chat: Chat;
   readonly calls: PrivateCalls;
   readonly firstSound = new FirstSound();
 
-  /** Whether what the microphone hears is sent. */
-  readonly open = computed(() => {
-    const { mute, deaf, pushToTalk } = settings.value;
-    return this.join.value.phase !== 'out' && !mute && !deaf && (!pushToTalk || this.talking.value);
-  });
-
   /** The room one is in, or on the way to. */
   readonly room = computed(() => (this.join.value.phase === 'out' ? null : this.join.value.room));
+
+  /** Whether speech passes only while a key is held: by choice, or because the guild wants it so. */
+  readonly pushesToTalk = computed(() => {
+    const room = this.room.value;
+    const free = room === null || room.guild === null || this.world.may(Permission.UseVoiceActivity, room);
+    return settings.value.pushToTalk || !free;
+  });
+
+  /** Whether what the microphone hears is sent. */
+  readonly open = computed(() => {
+    const { mute, deaf } = settings.value;
+    return this.room.value !== null && !mute && !deaf && (!this.pushesToTalk.value || this.talking.value);
+  });
 
   session: RoomSession | null = null;
   streamSession: LiveStreams | null = null;
@@ -246,7 +256,10 @@ export class App {
     this.#views = new Views((wants) => session.want(wants));
     session.on('state', (state) => this.#joined(state));
     session.on('link', (link) => (this.link.value = link));
-    session.on('transport', (state) => (this.transport.value = state));
+    session.on('transport', (state) => {
+      this.transport.value = state;
+      if (state === 'connected') this.mediaFailures.value = 0;
+    });
     session.on('streams', (streams) => this.#received(streams));
     const live = new LiveStreams(this.gateway, self, this.#scheme, browserClock, Math.random);
     this.streamSession = live;
@@ -274,6 +287,7 @@ export class App {
       this.#left(state.reason);
       return;
     }
+    if (state.phase === 'returning' && this.transport.value !== 'connected') this.mediaFailures.value += 1;
     sessionStorage.setItem(ROOM_KEY, JSON.stringify(state.room));
     const room = before.phase === 'out' ? null : before.room;
     if (room !== null && !sameRoom(room, state.room)) this.#moved(state.room);
@@ -286,6 +300,7 @@ export class App {
     this.#microphone.stop();
     this.#meter.stop();
     this.transport.value = 'new';
+    this.mediaFailures.value = 0;
     this.firstSound.cancel();
     if (reason !== null) complain(WHY_OUT[reason]);
   }

@@ -32,13 +32,29 @@ export class PrivateCalls {
     });
   }
 
+  /** Shows the private channel with somebody; it is made if there is none. */
+  async show(user: UserId): Promise<void> {
+    const channel = await this.#channelWith(user);
+    if (channel !== null) this.app.show({ kind: 'room', room: { guild: null, channel } });
+  }
+
   /** Calls somebody: opens the private channel, joins it, and rings. */
   async call(user: UserId): Promise<void> {
+    const channel = await this.#channelWith(user);
+    if (channel !== null) this.start(channel);
+  }
+
+  async #channelWith(user: UserId): Promise<ChannelId | null> {
+    const known = this.app.world.privateChannelWith(user);
+    if (known !== undefined) return known.id;
     try {
-      const channel = this.app.world.privateChannelWith(user) ?? (await rest.openPrivateChannel([user]));
-      this.start(channel.id);
+      const made = await rest.openPrivateChannel([user]);
+      // The event that tells of it may come later.
+      this.app.world.apply({ name: 'CHANNEL_CREATE', data: made });
+      return made.id;
     } catch (error) {
       complain(error);
+      return null;
     }
   }
 

@@ -1,7 +1,7 @@
 /** The whole page of somebody who is signed in. */
 
 import type { JSX } from 'preact';
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { canCapture } from '../../media/devices.ts';
 import { soundIsBlocked } from '../../media/playback.ts';
 import { ChannelType } from '../../protocol/index.ts';
@@ -34,6 +34,7 @@ export function Page(): JSX.Element {
       <IncomingCall />
       {settingsOpen && <SettingsDialog close={() => setSettingsOpen(false)} />}
       <Notices />
+      <Announcer />
     </div>
   );
 }
@@ -107,6 +108,13 @@ function Banner(): JSX.Element | null {
       </p>
     );
   }
+  if (app.mediaFailures.value > 1) {
+    return (
+      <p class="banner" role="alert">
+        No sound gets through to the server. A firewall may be in the way of UDP.
+      </p>
+    );
+  }
   const failed = app.microphoneFailed.value;
   if (app.room.value !== null && failed !== null) {
     return (
@@ -121,6 +129,28 @@ function Banner(): JSX.Element | null {
     );
   }
   return null;
+}
+
+/** Says who comes and goes, to those who do not see it. */
+function Announcer(): JSX.Element {
+  const app = useApp();
+  const room = app.room.value;
+  const people = room === null ? [] : app.world.inRoom(room.channel);
+  const names = new Map(people.map((state) => [state.user_id, app.world.nameOf(state.user_id, state.guild_id)]));
+  const before = useRef(names);
+  const [text, setText] = useState('');
+  const key = [...names.keys()].join();
+  useEffect(() => {
+    const came = [...names].filter(([user]) => !before.current.has(user)).map(([, name]) => `${name} came.`);
+    const went = [...before.current].filter(([user]) => !names.has(user)).map(([, name]) => `${name} left.`);
+    before.current = names;
+    if (came.length + went.length > 0) setText([...came, ...went].join(' '));
+  }, [key]);
+  return (
+    <div class="visually-hidden" role="status">
+      {text}
+    </div>
+  );
 }
 
 function Notices(): JSX.Element {

@@ -2,11 +2,13 @@
 
 import type { JSX } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
-import { type Room, sameRoom } from '../../protocol/index.ts';
+import { Permission, type Room, sameRoom } from '../../protocol/index.ts';
 import { canShareScreen } from '../../media/devices.ts';
 import { useApp } from '../context.ts';
 import { settings } from '../model/settings.ts';
 import { Avatar, IconButton } from './basics.tsx';
+import { ChatView } from './chat.tsx';
+import { Icon } from './icons.tsx';
 import { PersonTile, StreamTile } from './tile.tsx';
 
 /** See the module. */
@@ -102,30 +104,47 @@ function Waiting({ room }: { room: Room }): JSX.Element {
   );
 }
 
-/** A room that one is not in. */
+/** A room that one is not in: the way in, and of a private one its messages. */
 function Entrance({ room }: { room: Room }): JSX.Element {
   const app = useApp();
   const channel = app.world.channelOf(room);
-  const people = app.world.inRoom(room.channel);
   if (channel === undefined) return <p class="empty muted">This room is not here any more.</p>;
-  const names = people.map((state) => app.world.nameOf(state.user_id, state.guild_id));
+  const names = app.world.inRoom(room.channel).map((state) => app.world.nameOf(state.user_id, state.guild_id));
   const title = app.world.titleOf(channel);
-  const join = (): void => (room.guild === null ? app.calls.start(room.channel) : app.enter(room));
+  const isPrivate = room.guild === null;
+  const join = (): void => (isPrivate ? app.calls.start(room.channel) : app.enter(room));
+  const here = names.length > 0 ? `${names.join(', ')} ${names.length > 1 ? 'are' : 'is'} here.` : 'Nobody is here.';
+  const button = (
+    <button type="button" class="button primary" onClick={join}>
+      <Icon name={isPrivate ? 'phone' : 'speaker'} size={18} />
+      {isPrivate && names.length === 0 ? `Call ${title}` : 'Join'}
+    </button>
+  );
+  if (isPrivate) {
+    return (
+      <>
+        <div class="entrance">
+          <p class="muted">{names.length > 0 ? here : `Messages with ${title}`}</p>
+          {button}
+        </div>
+        <ChatView room={room} />
+      </>
+    );
+  }
   return (
     <div class="empty">
       <h1>{title}</h1>
-      <p class="muted">{names.length > 0 ? `${names.join(', ')} ${names.length > 1 ? 'are' : 'is'} here.` : 'Nobody is here.'}</p>
-      <button type="button" class="button primary" onClick={join}>
-        {room.guild !== null || names.length > 0 ? 'Join' : `Call ${title}`}
-      </button>
+      <p class="muted">{here}</p>
+      {button}
     </div>
   );
 }
 
 function Controls({ room }: { room: Room }): JSX.Element {
   const app = useApp();
-  const { mute, deaf, pushToTalk } = settings.value;
+  const { mute, deaf } = settings.value;
   const silent = mute || deaf;
+  const mayShow = room.guild === null || app.world.may(Permission.Stream, room);
   const camera = app.camera.value !== null;
   const screen = app.screen.value !== null;
   const panel = app.panel.value;
@@ -143,13 +162,14 @@ function Controls({ room }: { room: Room }): JSX.Element {
         keys="Control+Shift+M"
         onClick={() => app.setMute(!silent)}
       />
-      {pushToTalk && <TalkButton />}
+      {app.pushesToTalk.value && <TalkButton />}
       <IconButton
         size="large"
         icon={camera ? 'camera' : 'cameraOff'}
         label={camera ? 'Turn the camera off' : 'Turn the camera on'}
         pressed={camera}
         tone={camera ? 'on' : 'plain'}
+        disabled={!mayShow}
         onClick={() => void app.setCamera(!camera)}
       />
       {canShareScreen && (
@@ -159,6 +179,7 @@ function Controls({ room }: { room: Room }): JSX.Element {
           label={screen ? 'Stop sharing the screen' : 'Share the screen'}
           pressed={screen}
           tone={screen ? 'on' : 'plain'}
+          disabled={!mayShow}
           onClick={() => (screen ? app.stopScreen() : void app.shareScreen())}
         />
       )}

@@ -3,7 +3,7 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import { speaking } from '../../media/levels.ts';
-import { type Channel, ChannelType, type Guild, type Room, sameRoom, type VoiceState } from '../../protocol/index.ts';
+import { type Channel, ChannelType, type Guild, type Room, sameRoom, type UserId, type VoiceState } from '../../protocol/index.ts';
 import { useApp } from '../context.ts';
 import { settings } from '../model/settings.ts';
 import { Avatar, Hidden, IconButton } from './basics.tsx';
@@ -149,15 +149,14 @@ function PrivateSection(): JSX.Element {
         {channels.map((channel) => (
           <PrivateChannel key={channel.id} channel={channel} />
         ))}
-        {shown.map((user) => (
-          <li key={user.id}>
-            <button type="button" class="entry" onClick={() => void app.calls.call(user.id)}>
-              <Avatar user={user.id} name={world.nameOf(user.id)} size={22} />
-              <span class="entry-name">{world.nameOf(user.id)}</span>
-              <Icon name="phone" size={16} />
-              <Hidden>, call</Hidden>
-            </button>
-          </li>
+        {shown.map(({ id }) => (
+          <PersonEntry
+            key={id}
+            user={id}
+            name={world.nameOf(id)}
+            open={() => void app.calls.show(id)}
+            call={() => void app.calls.call(id)}
+          />
         ))}
         {others.length > shown.length && (
           <li>
@@ -176,23 +175,42 @@ function PrivateChannel({ channel }: { channel: Channel }): JSX.Element {
   const app = useApp();
   const room: Room = { guild: null, channel: channel.id };
   const place = app.place.value;
-  const shown = place.kind !== 'home' && sameRoom(place.room, room);
   const people = app.world.inRoom(channel.id);
-  const here = sameRoom(app.room.value, room);
-  const title = app.world.titleOf(channel);
-  const [first] = channel.recipients ?? [];
   return (
-    <li>
-      <button
-        type="button"
-        class={`entry ${here ? 'here' : ''}`}
-        aria-current={shown ? 'page' : undefined}
-        onClick={() => app.show({ kind: 'room', room })}
-      >
-        {first !== undefined && <Avatar user={first.id} name={title} size={22} />}
-        <span class="entry-name">{title}</span>
-        {people.length > 0 && <span class="badge">in a call</span>}
+    <PersonEntry
+      user={channel.recipients?.[0]?.id ?? null}
+      name={app.world.titleOf(channel)}
+      here={sameRoom(app.room.value, room)}
+      shown={place.kind !== 'home' && sameRoom(place.room, room)}
+      called={people.length > 0}
+      open={() => app.show({ kind: 'room', room })}
+      call={() => app.calls.start(channel.id)}
+    />
+  );
+}
+
+interface PersonEntryProps {
+  /** Whose face is shown; of a group, somebody's. */
+  user: UserId | null;
+  name: string;
+  here?: boolean;
+  shown?: boolean;
+  /** A call runs. */
+  called?: boolean;
+  open: () => void;
+  call: () => void;
+}
+
+function PersonEntry(props: PersonEntryProps): JSX.Element {
+  const { user, name, here = false, shown = false, called = false, open, call } = props;
+  return (
+    <li class="entry-row">
+      <button type="button" class={`entry ${here ? 'here' : ''}`} aria-current={shown ? 'page' : undefined} onClick={open}>
+        {user !== null && <Avatar user={user} name={name} size={22} />}
+        <span class="entry-name">{name}</span>
+        {called && <span class="badge">in a call</span>}
       </button>
+      {!here && <IconButton icon="phone" label={called ? `Join the call with ${name}` : `Call ${name}`} onClick={call} />}
     </li>
   );
 }
