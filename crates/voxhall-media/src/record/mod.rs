@@ -56,6 +56,7 @@ impl Timeline {
             timeline: *self,
             rate,
             anchor: None,
+            newest: None,
         }
     }
 }
@@ -67,19 +68,25 @@ pub struct StreamClock {
     rate: u32,
     /// A timestamp and its place, from which the next ones count.
     anchor: Option<(u32, u64)>,
+    /// The newest timestamp and its place.
+    newest: Option<(u32, u64)>,
 }
 
 impl StreamClock {
     /// The position of a packet with the RTP timestamp `timestamp` that arrived at `arrival`.
     ///
     /// Packets that follow each other by timestamp follow each other exactly. Where timestamps and arrival drift
-    /// apart by more than half a second, as after a pause in which the sender's clock stood still, arrival counts.
+    /// apart by more than half a second, as after a pause in which the sender's clock stood still, arrival counts. Time
+    /// does not go back with that: after a burst that came late, what comes in time again is put closely behind it.
     pub fn place(&mut self, timestamp: u32, arrival: Instant) -> u64 {
         let by_arrival = self.timeline.position(arrival);
         let by_timestamp = self.anchor.and_then(|anchor| self.count_on(anchor, timestamp));
         let in_tolerance =
             by_timestamp.filter(|position| position.abs_diff(by_arrival) <= samples_in(TOLERANCE));
-        let position = in_tolerance.unwrap_or(by_arrival);
+        let position = in_tolerance.unwrap_or_else(|| by_arrival.max(self.least(timestamp)));
+        if self.advance(timestamp).is_none_or(|advance| advance > 0) {
+            self.newest = Some((timestamp, position));
+        }
         let step = self
             .anchor
             .map_or(0, |(anchor, _)| timestamp.wrapping_sub(anchor).cast_signed());
@@ -95,6 +102,22 @@ impl StreamClock {
             _ => self.anchor = Some((timestamp, position)),
         }
         position
+    }
+
+    /// How far a timestamp lies behind the newest; negative before it.
+    fn advance(&self, timestamp: u32) -> Option<i32> {
+        let (newest, _) = self.newest?;
+        Some(timestamp.wrapping_sub(newest).cast_signed())
+    }
+
+    /// The first place that a timestamp may have: files keep times by the millisecond, and in order.
+    fn least(&self, timestamp: u32) -> u64 {
+        match self.newest {
+            Some((_, place)) if self.advance(timestamp) > Some(0) => {
+                place + samples_in(Duration::from_millis(1))
+            }
+            _ => 0,
+        }
     }
 
     /// The place of a timestamp, counted from that of another; `None` before the start.
@@ -135,6 +158,23 @@ mod tests {
             240_960
         );
         assert_eq!(clock.place(9_000_000, start + Duration::from_secs(6)), 288_000);
+    }
+
+    #[test]
+    fn time_does_not_go_back_when_a_late_burst_is_over() {
+        let start = Instant::now();
+        let mut clock = Timeline::starting_at(start).stream_at(90_000);
+        let mut last = None;
+        for index in 0..60_u64 {
+            // The pictures of half a second are 600 ms late.
+            let late = if (10..25).contains(&index) { 600 } else { 0 };
+            let arrival = start + Duration::from_millis(index * 33 + late);
+            let place = clock.place(u32::try_from(index).unwrap() * 2_970, arrival);
+            assert!(last < Some(place), "picture {index}: {place} after {last:?}");
+            last = Some(place);
+        }
+        let due = 59 * 33 * 48;
+        assert!(last.unwrap().abs_diff(due) <= samples_in(TOLERANCE), "{last:?}");
     }
 
     #[test]
