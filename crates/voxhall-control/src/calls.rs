@@ -36,7 +36,7 @@ use crate::directory::Directory;
 use crate::{Error, Limits};
 use idle::Activity;
 use plan::{Plan, Seen, Step};
-use reaction::Dispatch;
+use reaction::{Dispatch, Subject};
 use rules::{Facts, Fresh};
 use timers::{Timer, Timers};
 use view::{LiveView, StreamId, Transition, VoiceKey};
@@ -65,6 +65,8 @@ pub(crate) struct Calls {
 /// What the watcher must do about a change besides telling it.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Reaction {
+    /// Who must not be told something any more that still waits, before anything else is told.
+    pub(crate) outdated: Option<(String, Subject)>,
     /// What to tell.
     pub(crate) dispatches: Vec<Dispatch>,
     /// What to do.
@@ -130,6 +132,7 @@ impl Calls {
         let world = self.directory.read();
         let view = self.view.read();
         Reaction {
+            outdated: reaction::outdated(&transition).map(|(session, subject)| (session.to_owned(), subject)),
             dispatches: reaction::events(&transition, &view, &world),
             chores: chores(&transition, &view),
         }

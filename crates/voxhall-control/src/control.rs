@@ -149,7 +149,14 @@ impl Core {
     /// Turns changes into events, one after the other.
     async fn tell_changes(self: Arc<Self>, mut changes: Watch, to_do: mpsc::UnboundedSender<Chore>) {
         while let Some(change) = changes.next().await {
-            let Reaction { dispatches, chores } = self.calls.apply(&change, true);
+            let Reaction {
+                outdated,
+                dispatches,
+                chores,
+            } = self.calls.apply(&change, true);
+            if let Some((session, subject)) = outdated {
+                self.hub.take_back(&session, subject);
+            }
             for dispatch in dispatches {
                 self.hub.deliver(&self.directory.read(), dispatch);
             }

@@ -3,7 +3,7 @@
 use voxhall_live::{CallRecord, NodeId, TicketRecord, VoiceRecord};
 use voxhall_protocol::Extra;
 use voxhall_protocol::gateway::{
-    CallCreate, CallDelete, CallUpdate, Event, Intents, StreamServerUpdate, VoiceServerUpdate,
+    CallCreate, CallDelete, CallUpdate, Event, Intents, StreamKey, StreamServerUpdate, VoiceServerUpdate,
 };
 use voxhall_protocol::ids::{ChannelId, GuildId, UserId};
 use voxhall_protocol::model::{CallInfo, Message, PartialMessage, Permissions, Timestamp};
@@ -50,8 +50,23 @@ pub(crate) enum Audience {
 pub(crate) enum Pace {
     /// At once.
     Now,
-    /// A pause after the events before it.
-    AfterPause,
+    /// A pause after the events before it; until then it can be taken back by what it is about.
+    AfterPause(Subject),
+}
+
+/// What a session is told of a server for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Subject {
+    /// Its voice state in a guild, or in a private call.
+    Voice(Option<GuildId>),
+    /// A stream.
+    Stream(StreamKey),
+}
+
+impl Subject {
+    fn of(ticket: &TicketRecord) -> Self {
+        ticket.stream.map_or(Self::Voice(ticket.guild_id), Self::Stream)
+    }
 }
 
 /// An event and whom it concerns.
@@ -95,6 +110,23 @@ pub(crate) fn events(transition: &Transition, view: &LiveView, world: &World) ->
         }
         _ => Vec::new(),
     }
+}
+
+/// What a session must not be told of a server any more, if it still waits to be: a client without a socket takes what
+/// has happened since, and then would be sent to a room that it is not in. The ticket for the next room comes later.
+pub(crate) fn outdated(transition: &Transition) -> Option<(&str, Subject)> {
+    let Transition::Voice {
+        before: Some(before),
+        after,
+        ..
+    } = transition
+    else {
+        return None;
+    };
+    let stays = after.as_ref().is_some_and(|after| {
+        (after.channel_id, &after.session_id) == (before.channel_id, &before.session_id)
+    });
+    (!stays).then(|| (&*before.session_id, Subject::Voice(before.guild_id)))
 }
 
 /// Private calls on a lost node are gone for now, and everybody on it, in calls and on streams, is told to wait.
@@ -155,7 +187,7 @@ fn server_update(before: Option<&TicketRecord>, after: &TicketRecord) -> Option<
     Some(Dispatch {
         audience: Audience::Session(after.session_id.clone()),
         event: Outgoing::to_all(&event),
-        pace: Pace::AfterPause,
+        pace: Pace::AfterPause(Subject::of(after)),
     })
 }
 

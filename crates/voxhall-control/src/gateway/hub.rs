@@ -13,7 +13,7 @@ use super::faults::{CloseOrder, Fate, GatewayFaults};
 use super::member_list::subscriptions::MemberLists;
 use super::outgoing::{Outgoing, Subscription};
 use super::session::{ReplayLimits, ResumeError, Session};
-use crate::calls::reaction::{Audience, Dispatch, Pace};
+use crate::calls::reaction::{Audience, Dispatch, Pace, Subject};
 use crate::clock;
 use crate::directory::{Guild, Home, TokenDigest, World};
 
@@ -317,9 +317,19 @@ impl Hub {
                     held.session.push_at(clock::now() + delay, event.clone());
                 }
                 (None, Pace::Now) => held.session.push(event.clone()),
-                (None, Pace::AfterPause) => held.session.push_after_pause(event.clone()),
+                (None, Pace::AfterPause(subject)) => {
+                    held.session.push_after_pause(event.clone(), subject);
+                }
             }
             held.seat.wake.notify_one();
+        }
+    }
+
+    /// Takes back what a session was to be told a pause after something else, and has not been told yet.
+    pub(crate) fn take_back(&self, session: &str, subject: Subject) {
+        let cell = self.registry.read().by_id.get(session).cloned();
+        if let Some(cell) = cell {
+            cell.lock().session.take_back(subject);
         }
     }
 

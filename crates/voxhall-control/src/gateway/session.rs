@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::outgoing::Outgoing;
+use crate::calls::reaction::Subject;
 
 /// The pause between a voice state and the server update that belongs to it: some clients lose the second if both
 /// come in one read (gateway-and-calls, section 4.2).
@@ -65,6 +66,8 @@ struct Share {
 #[derive(Debug)]
 struct HeldBack {
     event: Arc<Outgoing>,
+    /// What it is about, if it can be taken back.
+    subject: Option<Subject>,
     /// The dispatch that must have been written before.
     after: u64,
     /// When it may go; `None` until `after` was written.
@@ -102,9 +105,10 @@ impl Session {
     }
 
     /// Adds a dispatch that goes out a pause after everything that is here now; what comes later may pass it.
-    pub(crate) fn push_after_pause(&mut self, event: Arc<Outgoing>) {
+    pub(crate) fn push_after_pause(&mut self, event: Arc<Outgoing>, subject: Subject) {
         self.held_back.push_back(HeldBack {
             event,
+            subject: Some(subject),
             after: self.last,
             due: None,
         });
@@ -114,9 +118,15 @@ impl Session {
     pub(crate) fn push_at(&mut self, due: Instant, event: Arc<Outgoing>) {
         self.held_back.push_back(HeldBack {
             event,
+            subject: None,
             after: self.last,
             due: Some(due),
         });
+    }
+
+    /// Forgets what was to go out a pause after something else and has not gone out.
+    pub(crate) fn take_back(&mut self, subject: Subject) {
+        self.held_back.retain(|held| held.subject != Some(subject));
     }
 
     /// The next dispatch for the socket, with its number.
@@ -252,11 +262,13 @@ impl Session {
 mod tests {
     use super::*;
     use voxhall_protocol::gateway::Event;
+    use voxhall_protocol::ids::GuildId;
 
     const LIMITS: ReplayLimits = ReplayLimits {
         events: 3,
         bytes: 1000,
     };
+    const ABOUT: Subject = Subject::Voice(None);
 
     fn event(size: usize) -> Arc<Outgoing> {
         let data = "x".repeat(size).into();
@@ -356,7 +368,7 @@ mod tests {
         let now = Instant::now();
         let mut session = Session::new(LIMITS);
         session.push(event(1));
-        session.push_after_pause(event(2));
+        session.push_after_pause(event(2), ABOUT);
         assert_eq!(numbers(&mut session, now), [1]);
         assert_eq!(session.poll_timeout(), None, "not written yet");
         session.written(now);
@@ -373,7 +385,7 @@ mod tests {
         let now = Instant::now();
         let mut session = Session::new(LIMITS);
         session.push(event(1));
-        session.push_after_pause(event(1));
+        session.push_after_pause(event(1), ABOUT);
         numbers(&mut session, now);
         session.written(now);
         session.resume(0).unwrap();
@@ -381,5 +393,19 @@ mod tests {
         assert_eq!(numbers(&mut session, late), [1]);
         session.written(late);
         assert_eq!(numbers(&mut session, late + SERVER_UPDATE_PAUSE), [2]);
+    }
+
+    #[test]
+    fn what_waits_can_be_taken_back_by_what_it_is_about() {
+        let now = Instant::now();
+        let mut session = Session::new(LIMITS);
+        session.push_after_pause(event(1), ABOUT);
+        session.push_after_pause(event(2), Subject::Voice(Some(GuildId(1))));
+        session.take_back(ABOUT);
+        session.written(now);
+        let late = now + SERVER_UPDATE_PAUSE;
+        let (_, left) = session.take(late).unwrap().unwrap();
+        assert_eq!(left.len(), event(2).len());
+        assert_eq!(session.take(late), Ok(None));
     }
 }

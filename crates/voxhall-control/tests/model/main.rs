@@ -28,7 +28,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use actions::{Action, sequence};
+use actions::Action::{self, Connect, Die, Join, NodeLost, Resume, Rights};
+use actions::{Flags, sequence};
 use check::{Broken, Outcome};
 use world::World;
 
@@ -123,4 +124,52 @@ fn the_control_plane_does_what_the_model_says() {
         .map(|(seed, broken)| report(*seed, broken))
         .collect();
     assert!(reports.is_empty(), "{}", reports.join("\n"));
+}
+
+/// What seeds have found. Seeds mean other sequences when there are other actions; these stay.
+#[test]
+fn what_once_failed_holds() {
+    let deaf = Flags {
+        deaf: true,
+        ..Flags::default()
+    };
+    let sequences = [
+        // A server update that waits for a socket, for a state that another session has taken over since.
+        vec![
+            Connect((21, 0)),
+            Connect((21, 1)),
+            Join((21, 1), 3, deaf),
+            Die((21, 1)),
+            NodeLost(0),
+            Join((21, 0), 1, deaf),
+            Resume((21, 1)),
+        ],
+        // A call that goes on elsewhere, and a session that did not ask for calls.
+        vec![
+            Connect((1, 0)),
+            Join((1, 0), 13, Flags::default()),
+            Connect((1, 1)),
+            NodeLost(0),
+        ],
+        // A log-in while no node is there to carry the call that the account is in.
+        vec![
+            Connect((12, 1)),
+            NodeLost(1),
+            Join((12, 1), 10, deaf),
+            NodeLost(0),
+            Connect((12, 0)),
+        ],
+        // A session takes up what it has missed, of a room that it does not see any more.
+        vec![
+            Connect((10, 0)),
+            Connect((10, 1)),
+            Die((10, 1)),
+            Join((10, 0), 0, Flags::default()),
+            Rights(0, true, 16_777_728),
+            Resume((10, 1)),
+        ],
+    ];
+    for sequence in sequences {
+        assert_eq!(outcome(&sequence), Ok(()), "{sequence:?}");
+    }
 }

@@ -139,7 +139,8 @@ impl Model {
     // What happens.
 
     pub fn connect(&mut self, device: Device, id: String) {
-        let asks_for_calls = device.1 != 1;
+        // Without a node there are no calls to tell of.
+        let asks_for_calls = device.1 != 1 && !self.nodes.is_empty();
         let running = self.calls.keys().copied().filter(|_| !asks_for_calls);
         let session = Session {
             id,
@@ -463,8 +464,15 @@ impl Model {
         self.gone.insert(room);
     }
 
-    pub fn node_lost(&mut self, node: usize) {
+    /// These private channels had their calls there.
+    pub fn node_lost(&mut self, node: usize, calls: &BTreeSet<usize>) {
         self.nodes.remove(&node);
+        if !self.nodes.is_empty() {
+            // They go on elsewhere, and everybody is told of them anew.
+            for session in self.sessions.values_mut() {
+                session.ignorant.retain(|room| !calls.contains(room));
+            }
+        }
     }
 
     pub fn node_back(&mut self, node: usize) {

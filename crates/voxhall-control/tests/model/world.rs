@@ -10,7 +10,7 @@ use axum::http::{Request, header};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 use voxhall_control::{Control, Directory, GuildSettings};
-use voxhall_live::{LinkRecord, LinkState, NodeId, NodeRecord, Record, key};
+use voxhall_live::{CallRecord, LinkRecord, LinkState, NodeId, NodeRecord, Record, key};
 use voxhall_protocol::ids::GuildId;
 use voxhall_switchboard::{Expect, Switchboard as _};
 
@@ -400,7 +400,8 @@ impl World {
             }
             Action::Overtake => self.board.overtake_next(),
             Action::NodeLost(node) if self.model.nodes.contains(&node) => {
-                self.model.node_lost(node);
+                let calls = self.private_calls_on(node).await;
+                self.model.node_lost(node, &calls);
                 self.add_sight();
                 self.lose(node).await;
             }
@@ -676,6 +677,14 @@ impl World {
             .put(key, record.encode().into(), Expect::Any, None)
             .await;
         written.expect("a switchboard");
+    }
+
+    async fn private_calls_on(&self, node: usize) -> BTreeSet<usize> {
+        let entries = self.board.list("call.").await.expect("a switchboard");
+        let records = Records::read(&entries);
+        let there = |it: &CallRecord| it.node.0 == node_name(node) && it.private.is_some();
+        let rooms = records.calls.into_iter().filter(|(_, it)| there(it));
+        rooms.map(|(room, _)| room).collect()
     }
 
     /// A node that dies takes its registration and its voice connections with it.
