@@ -63,7 +63,7 @@ class Driver {
 
   /** Presses the button of this name, as somebody who reads the screen finds it. */
   press(name) {
-    return this.page.getByRole('button', { name }).first().click({ timeout: 10_000 });
+    return this.page.getByRole('button', { name }).first().click({ timeout: 30_000 });
   }
 
   choose(label, option) {
