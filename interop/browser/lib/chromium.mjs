@@ -32,10 +32,14 @@ export async function launch(t, ...flags) {
   return browser;
 }
 
-/** Somebody with a browser profile of their own. What goes wrong in the page fails the test. */
-export async function visitor(t, browser, server, name, options = {}) {
+/**
+ * Somebody with a browser profile of their own. What goes wrong in the page fails the test. A function in `before` is run
+ * in the page before the page's own script.
+ */
+export async function visitor(t, browser, server, name, { before, ...options } = {}) {
   const context = await browser.newContext({ viewport: { width: 1000, height: 700 }, ...options });
   const page = await context.newPage();
+  if (before !== undefined) await page.addInitScript(before);
   const errors = [];
   page.on('pageerror', (error) => errors.push(String(error)));
   page.on('console', (message) => {

@@ -13,8 +13,9 @@ use crate::matroska::{AudioTrack, MatroskaWriter, VideoTrack};
 use crate::video::{EncodedFrame, PictureSize, VIDEO_CLOCK, VideoCodec};
 use crate::{Result, SAMPLE_RATE, duration_of};
 
-/// How long the begin is held back for the word of the sender on how pictures and sound belong together.
-const HOLD: Duration = Duration::from_secs(2);
+/// How long the begin is held back for the word of the sender on how pictures and sound belong together. Browsers report
+/// on their sound every five seconds on average, at random between half of that and half as much again.
+const HOLD: Duration = Duration::from_secs(8);
 
 /// Bytes that are held back at most.
 const MAX_HELD: usize = 32 << 20;
@@ -371,7 +372,7 @@ mod tests {
 
     #[test]
     fn reports_put_sound_and_pictures_side_by_side() {
-        for report_after in [0, 900] {
+        for report_after in [0, 900, 2_500] {
             let (pictures, sound) = record(report_after);
             assert_eq!(pictures[..3], [0, 100, 200], "report after {report_after} ms");
             // Packet 8 was captured 160 ms after the first picture, and is the first that arrives after it.
