@@ -118,6 +118,8 @@ ids! {
     CommandId,
     /// The user or message that a command of a menu was used on.
     TargetId,
+    /// The role or user that an exception in a channel is for.
+    OverwriteId,
     /// Somebody's use of a command, a button, a menu or a form.
     InteractionId,
     /// What Identify calls `server_id`: a guild, a private channel, or a stream's RTC server.

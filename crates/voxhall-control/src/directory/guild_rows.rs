@@ -121,7 +121,7 @@ pub(super) async fn put_channel(connection: &mut Connection, channel: &Channel) 
             "INSERT INTO overwrites (channel_id, target_id, for_member, allow, deny) VALUES ($1, $2, $3, $4, $5)",
         )
         .bind(to_sql(channel.id.0))
-        .bind(to_sql(overwrite.target.id()))
+        .bind(to_sql(overwrite.target.id().0))
         .bind(matches!(overwrite.target, OverwriteTarget::Member(_)))
         .bind(to_sql(overwrite.allow.bits()))
         .bind(to_sql(overwrite.deny.bits()))

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use voxhall_protocol::ids::{ChannelId, GuildId, RoleId, UserId};
+use voxhall_protocol::ids::{ChannelId, GuildId, OverwriteId, RoleId, UserId};
 
 use super::guild_rows as rows;
 use super::records::{Ban, Channel, Guild, GuildSettings, Member, Role};
@@ -89,11 +89,13 @@ pub(crate) fn delete_role(guild: &Guild, role: RoleId) -> Vec<GuildWrite> {
     let with_exception = guild
         .channels
         .values()
-        .filter(|channel| channel.overwrite(role.0).is_some());
+        .filter(|channel| channel.overwrite(OverwriteId(role.0)).is_some());
     let mut writes: Vec<GuildWrite> = with_exception
         .map(|channel| {
             let mut changed = channel.clone();
-            changed.overwrites.retain(|it| it.target.id() != role.0);
+            changed
+                .overwrites
+                .retain(|it| it.target.id() != OverwriteId(role.0));
             GuildWrite::PutChannel(Box::new(changed))
         })
         .collect();

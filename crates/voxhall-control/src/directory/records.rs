@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use voxhall_protocol::ids::{ChannelId, GuildId, MessageId, RoleId, UserId};
+use voxhall_protocol::ids::{ChannelId, GuildId, MessageId, OverwriteId, RoleId, UserId};
 
 use crate::permissions::Permissions;
 use voxhall_protocol::model::ChannelKind;
@@ -236,7 +236,7 @@ impl Channel {
 
     /// The exception for somebody, if there is one.
     #[must_use]
-    pub fn overwrite(&self, target: u64) -> Option<&Overwrite> {
+    pub fn overwrite(&self, target: OverwriteId) -> Option<&Overwrite> {
         self.overwrites.iter().find(|it| it.target.id() == target)
     }
 }
@@ -253,10 +253,10 @@ pub enum OverwriteTarget {
 impl OverwriteTarget {
     /// The id, whatever it names.
     #[must_use]
-    pub const fn id(self) -> u64 {
+    pub const fn id(self) -> OverwriteId {
         match self {
-            Self::Role(role) => role.0,
-            Self::Member(user) => user.0,
+            Self::Role(role) => OverwriteId(role.0),
+            Self::Member(user) => OverwriteId(user.0),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use voxhall_protocol::Nullable;
-use voxhall_protocol::ids::{ChannelId, RoleId, UserId};
+use voxhall_protocol::ids::{ChannelId, OverwriteId, RoleId, UserId};
 use voxhall_protocol::model::{ChannelKind, OverwriteKind, PermissionOverwrite};
 use voxhall_protocol::rest::{ApiErrorCode, ChannelDraft};
 
@@ -159,7 +159,12 @@ fn overwrites(world: &World, guild: &Guild, list: &[PermissionOverwrite]) -> Ans
 }
 
 /// Whom an overwrite is for: a role of the guild, or any account.
-pub(super) fn target(world: &World, guild: &Guild, kind: OverwriteKind, id: u64) -> Answer<OverwriteTarget> {
+pub(super) fn target(
+    world: &World,
+    guild: &Guild,
+    kind: OverwriteKind,
+    OverwriteId(id): OverwriteId,
+) -> Answer<OverwriteTarget> {
     match kind {
         OverwriteKind::Role if guild.roles.contains_key(&RoleId(id)) => Ok(OverwriteTarget::Role(RoleId(id))),
         OverwriteKind::Role => Err(Failure::unknown(ApiErrorCode::UnknownRole)),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use voxhall_protocol::ids::{ChannelId, GuildId};
+use voxhall_protocol::ids::{ChannelId, GuildId, OverwriteId};
 use voxhall_protocol::model::Permissions;
 use voxhall_protocol::rest::{ApiErrorCode, PutOverwrite};
 
@@ -43,7 +43,7 @@ async fn set(
     State(core): State<Arc<Core>>,
     caller: Caller,
     reason: Reason,
-    Named((id, target)): Named<(ChannelId, u64)>,
+    Named((id, target)): Named<(ChannelId, OverwriteId)>,
     Body(request): Body<PutOverwrite>,
 ) -> Answer<Done> {
     let guild = guild_of(&core, &caller, id)?;
@@ -67,7 +67,7 @@ async fn remove(
     State(core): State<Arc<Core>>,
     caller: Caller,
     reason: Reason,
-    Named((id, target)): Named<(ChannelId, u64)>,
+    Named((id, target)): Named<(ChannelId, OverwriteId)>,
 ) -> Answer<Done> {
     let guild = guild_of(&core, &caller, id)?;
     core.change_guild(guild, &reason.of(&caller), |world| -> Answer<_> {

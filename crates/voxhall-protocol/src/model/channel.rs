@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Permissions, User};
-use crate::ids::{ChannelId, GuildId, MessageId, UserId};
+use crate::ids::{ChannelId, GuildId, MessageId, OverwriteId, UserId};
 use crate::naming::open_numbers;
 use crate::{Extra, Nullable, scalar};
 
@@ -61,9 +61,7 @@ open_numbers! {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PermissionOverwrite {
     /// The role or user, by `kind`.
-    #[serde(serialize_with = "digits", deserialize_with = "scalar::whole")]
-    #[cfg_attr(feature = "schema", schemars(schema_with = "crate::schema::digits"))]
-    pub id: u64,
+    pub id: OverwriteId,
     /// What `id` names.
     #[serde(rename = "type")]
     pub kind: OverwriteKind,
@@ -76,10 +74,6 @@ pub struct PermissionOverwrite {
     /// Fields unknown here.
     #[serde(flatten)]
     pub extra: Extra,
-}
-
-fn digits<S: serde::Serializer>(id: &u64, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(id)
 }
 
 /// A channel. Which fields are there depends on its kind.

@@ -4,7 +4,7 @@
 //! private, one was muted, a channel set up, and an account with a token made by the operator.
 
 use sqlx::{Connection as _, Executor as _, Row as _};
-use voxhall_protocol::ids::{ChannelId, GuildId, MessageId, RoleId, UserId};
+use voxhall_protocol::ids::{ChannelId, GuildId, MessageId, OverwriteId, RoleId, UserId};
 
 use super::Trial;
 use crate::directory::{
@@ -101,7 +101,7 @@ fn the_guild_is_kept(world: &World) {
     assert_eq!((music.bitrate, music.user_limit), (96_000, 12));
     assert_eq!(music.status.as_deref(), Some("Bach tonight"));
     assert_eq!(music.overwrites.len(), 2);
-    let exception = music.overwrite(966_000_000_000_000_001).unwrap();
+    let exception = music.overwrite(OverwriteId(966_000_000_000_000_001)).unwrap();
     assert!(matches!(exception.target, OverwriteTarget::Member(_)));
     assert_eq!(
         (exception.allow, exception.deny),
