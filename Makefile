@@ -23,10 +23,11 @@ help:
 	@echo 'make bench    the benchmarks (release build)'
 	@echo 'make setup    install what is missing to build'
 
+# Firefox sends nothing to loopback: it needs another address, where the machine has one.
 run: setup
 	@scripts/web build
 	cargo build --bin voxhall
-	exec $(TARGET)/debug/voxhall serve --dev --demo --state $(STATE)
+	exec $(TARGET)/debug/voxhall serve --dev --demo --media-address 127.0.0.1 --media-address auto --state $(STATE)
 
 # One order for people and CI: what fails fastest comes first, and each step reuses what the one before has built.
 # What is built from nothing gains nothing from incremental compilation, which takes more room than all the rest.

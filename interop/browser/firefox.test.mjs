@@ -7,7 +7,7 @@ import { decibels, picture, report } from './lib/person.mjs';
 const MINUTE = 60_000;
 
 test('two windows of Firefox in one channel', { timeout: 3 * MINUTE }, async (t) => {
-  const server = await Voxhall.start('--media-address', await outsideAddress(t));
+  const server = await Voxhall.start('--media-address', '127.0.0.1', '--media-address', await outsideAddress(t));
   t.after(() => server.stop());
   const firefox = await launch(t);
   const ada = await visitor(firefox, server, 'Ada');

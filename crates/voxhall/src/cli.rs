@@ -9,6 +9,7 @@ mod inspect;
 mod invite;
 mod join;
 mod listen;
+mod media_address;
 mod openapi;
 mod play;
 mod record;

@@ -8,6 +8,7 @@ use anyhow::{Result, bail};
 use clap::ValueEnum;
 use voxhall_control::{Location, RestLimits, SignUpPolicy};
 
+use super::media_address::{self, MediaAddress};
 use super::welcome;
 use crate::demo;
 use crate::output;
@@ -63,9 +64,9 @@ pub struct Args {
     #[arg(long)]
     no_media_tcp: bool,
 
-    /// Where clients are told to send media; may be repeated, the first is the one in Ready
-    #[arg(long = "media-address", value_name = "IP", default_values_t = [IpAddr::V4(Ipv4Addr::LOCALHOST)])]
-    media_addresses: Vec<IpAddr>,
+    /// Where clients are told to send media, or "auto" for the address with which this machine goes out; may be repeated, the first is the one in Ready
+    #[arg(long = "media-address", value_name = "IP", default_values_t = [MediaAddress::Fixed(IpAddr::V4(Ipv4Addr::LOCALHOST))])]
+    media_addresses: Vec<MediaAddress>,
 
     /// Threads that forward media [default: one per core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
@@ -170,7 +171,7 @@ impl Args {
     /// Serves until the process is asked to stop.
     pub async fn run(self) -> Result<()> {
         let mut signals = StopSignals::listen()?;
-        let settings = self.settings();
+        let settings = self.settings()?;
         let mut server = tokio::select! {
             started = Server::start(&settings) => started?,
             () = signals.received() => return Ok(()),
@@ -200,9 +201,9 @@ impl Args {
         })
     }
 
-    fn settings(&self) -> Settings {
+    fn settings(&self) -> Result<Settings> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Settings {
+        Ok(Settings {
             state: self.state.clone(),
             database: self
                 .database
@@ -212,7 +213,7 @@ impl Args {
             voice_listen: self.voice_listen,
             media_port: self.media_port,
             media_tcp: !self.no_media_tcp,
-            media_addresses: self.media_addresses.clone(),
+            media_addresses: media_address::resolve(&self.media_addresses)?,
             workers: self.workers.map_or(cores, usize::from),
             resume_window: Duration::from_secs(self.resume_window),
             ring_time: Duration::from_secs(self.ring_time),
@@ -233,6 +234,6 @@ impl Args {
                 SignUpPolicy::from,
             ),
             dev: self.dev,
-        }
+        })
     }
 }
