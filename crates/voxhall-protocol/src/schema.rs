@@ -34,6 +34,11 @@ pub(crate) fn digits(generator: &mut SchemaGenerator) -> Schema {
     json_schema!({"anyOf": [written, {"type": "integer", "minimum": 0}]})
 }
 
+/// The text that names a stream.
+pub(crate) fn stream_key(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "string", "pattern": "^(guild:[0-9]{1,19}:|call:)[0-9]{1,19}:[0-9]{1,19}$"})
+}
+
 /// A number of which some have names.
 pub(crate) fn numbers<N: Display>(mut schema: Schema, names: &[(N, &str)]) -> Schema {
     let list: Vec<_> = names

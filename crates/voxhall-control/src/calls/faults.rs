@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use voxhall_live::{
-    CallRecord, FaultKey, FaultKind, FaultRecord, NodeId, Record as _, TicketEnd, TicketRecord, VoiceRecord,
-    key,
+    CallRecord, FaultKey, FaultKind, FaultRecord, NodeId, Record as _, StreamRecord, TicketEnd, TicketRecord,
+    VoiceRecord, key,
 };
 use voxhall_protocol::ids::{ChannelId, UserId};
 use voxhall_switchboard::Expect;
@@ -38,6 +38,15 @@ impl Place {
             channel,
             user: record.user_id,
         })
+    }
+
+    /// Where somebody takes part in a stream.
+    pub(crate) fn in_stream(stream: &StreamRecord, user: UserId) -> Self {
+        Self {
+            node: stream.node.clone(),
+            channel: stream.rtc_channel_id,
+            user,
+        }
     }
 
     fn key(&self, kind: FaultKind) -> String {

@@ -111,7 +111,11 @@ async fn a_code_that_ends_a_gateway_session_ends_it() {
     let told = resume(&server, &ready, seen).await.receive().await;
     assert_eq!((&told["op"], &told["d"]), (&json!(9), &json!(false)));
     let now = fault(&server, "GET", "", Value::Null, 200).await;
-    assert_eq!(now, json!({"sessions": [], "voice": []}), "it has left its room");
+    assert_eq!(
+        now,
+        json!({"sessions": [], "voice": [], "streams": []}),
+        "it has left its room"
+    );
 }
 
 #[tokio::test]
@@ -380,5 +384,5 @@ async fn what_makes_no_sense_is_refused_with_a_reason() {
     let (_, _, exp) = server
         .request("GET", &format!("/dev/users/{EXP}"), &admin, "")
         .await;
-    assert_eq!(exp, json!({"sessions": [], "voice": []}));
+    assert_eq!(exp, json!({"sessions": [], "voice": [], "streams": []}));
 }

@@ -1,6 +1,7 @@
 //! Go Live streams (gateway-and-calls, section 8).
 
 mod endings;
+mod faults;
 mod previews;
 mod servers;
 mod watching;

@@ -129,6 +129,13 @@ impl<'de> Deserialize<'de> for StreamKey {
     }
 }
 
+#[cfg(feature = "schema")]
+crate::schema::named_schema!(
+    StreamKey,
+    "A stream: where it is and whose",
+    crate::schema::stream_key
+);
+
 /// A stream as a client names it. A text that is no key is kept: the answer to it names it again.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum StreamName {
