@@ -58,8 +58,10 @@ test('a page that loses its connections', { timeout: 4 * MINUTE }, async (t) => 
   });
 
   await t.test('follows to another voice server', async (t) => {
+    const before = await ssrc();
     const since = Date.now();
     await faults.move();
+    await until('Ada has another transport', async () => ![null, before].includes(await ssrc()), 15_000);
     await back(t, since);
   });
 
