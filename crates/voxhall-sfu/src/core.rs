@@ -24,6 +24,7 @@ use voxhall_transport::demux::{self, Datagram, LegacyDiscovery};
 use crate::bandwidth::allocation::Stream;
 use crate::{CoreConfig, Event, MAX_DATAGRAM, MemberId, MemberPosition, RoomId, WorkerStats};
 
+mod asking;
 mod audio;
 mod binding;
 mod commands;

@@ -43,6 +43,11 @@ const BACK_OFF: f64 = 0.85;
 const SOME_LOSS: f64 = 0.02;
 const MUCH_LOSS: f64 = 0.10;
 
+/// Packets go out so many times faster than the estimate, so that a picture does not take as long as it is shown.
+const PACE: f64 = 2.5;
+/// And faster than what the server takes, which may be all that a narrow link behind it carries.
+const PACE_OF_REMB: f64 = 1.5;
+
 /// How long a REMB holds.
 const REMB_HOLDS: Duration = Duration::from_secs(5);
 
@@ -109,12 +114,20 @@ impl Bandwidth {
     /// Bits per second.
     pub(crate) fn estimate(&self, now: Instant) -> u64 {
         let own = self.estimate as u64;
-        match self.remb {
-            Some((remb, at)) if now.saturating_duration_since(at) < REMB_HOLDS => {
-                own.min(remb.max(LEAST as u64))
-            }
-            _ => own,
-        }
+        self.limit(now).map_or(own, |limit| own.min(limit))
+    }
+
+    /// How fast packets may follow each other, in bits per second.
+    pub(crate) fn pace(&self, now: Instant) -> f64 {
+        let own = self.estimate * PACE;
+        self.limit(now)
+            .map_or(own, |limit| own.min(limit as f64 * PACE_OF_REMB))
+    }
+
+    /// What the server takes, if it said so lately.
+    fn limit(&self, now: Instant) -> Option<u64> {
+        let (remb, at) = self.remb?;
+        (now.saturating_duration_since(at) < REMB_HOLDS).then_some(remb.max(LEAST as u64))
     }
 
     /// Notes a packet that was sent under a number of the transport.
@@ -359,6 +372,11 @@ mod tests {
         let mut bandwidth = Bandwidth::new();
         bandwidth.remb(now, 500_000);
         assert_eq!(bandwidth.estimate(now), 500_000);
+        assert!(
+            bandwidth.pace(now) < 1_000_000.0,
+            "a narrow link has no room for bursts"
+        );
         assert_eq!(bandwidth.estimate(now + REMB_HOLDS), INITIAL as u64);
+        assert!(bandwidth.pace(now + REMB_HOLDS) > 2.0 * INITIAL);
     }
 }

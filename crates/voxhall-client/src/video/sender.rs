@@ -26,9 +26,6 @@ use crate::connection::LayerSources;
 /// Packets that are sent at once, and when the next may follow.
 const BURST: usize = 8;
 
-/// Packets go out so many times faster than the estimate, so that a picture does not take as long as it is shown.
-const PACE: f64 = 2.5;
-
 /// Packets sent again at once.
 const REPAIRS: usize = 8;
 
@@ -414,7 +411,7 @@ impl VideoSender {
 
     /// Nothing more is sent until what was sent had its time.
     fn rest(&mut self, now: Instant, bytes: usize) {
-        let pace = self.bandwidth.estimate(now) as f64 / 8.0 * PACE;
+        let pace = self.bandwidth.pace(now) / 8.0;
         let wait = Duration::from_secs_f64(bytes as f64 / pace);
         self.next_burst = Some(now + wait);
     }

@@ -14,12 +14,12 @@ use super::Bitrate;
 /// Layers of one stream at most.
 pub const MAX_LAYERS: usize = 4;
 /// So much more room than a layer's rate is asked for before it is taken: rates vary.
-const MARGIN: f64 = 1.1;
+pub(super) const MARGIN: f64 = 1.1;
 /// The share of a rate for which there has to be room, or a layer is taken away again: after a queue grew, an estimate is
 /// that much below what the link did carry.
-const KEEP: f64 = 0.8;
+pub(super) const KEEP: f64 = 0.8;
 /// With so much more than there is room for, a layer cannot even be waited out until its successor begins.
-const FLOOD: f64 = 1.5;
+pub(super) const FLOOD: f64 = 1.5;
 /// How long there has to be room for a step up.
 const PATIENCE: Duration = Duration::from_secs(3);
 const LONGEST_PATIENCE: Duration = Duration::from_secs(48);
@@ -47,6 +47,11 @@ impl Stream {
             .zip(self.layers)
             .filter_map(|(layer, rate)| rate.map(|rate| (layer, rate)))
             .filter(move |(layer, _)| *layer <= wish)
+    }
+
+    /// What the layer takes that it would have if there was room for everything.
+    pub(super) fn wished(&self) -> Bitrate {
+        self.choices().last().map_or(Bitrate::ZERO, |(_, rate)| rate)
     }
 
     /// What the granted layer takes.

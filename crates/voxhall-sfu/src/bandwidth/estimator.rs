@@ -103,6 +103,12 @@ impl Estimator {
         Some(rate.clamp(LEAST, MOST))
     }
 
+    /// Whether the receiver tells when packets arrive.
+    #[must_use]
+    pub const fn hears_of_arrivals(&self) -> bool {
+        self.delay.is_some()
+    }
+
     /// How long packets wait on the way, as far as reports tell.
     #[must_use]
     pub fn waiting(&self) -> Duration {

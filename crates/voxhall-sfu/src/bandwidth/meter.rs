@@ -46,9 +46,19 @@ impl RateMeter {
     /// The rate at `now`; `None` while less than three buckets of time are counted.
     #[must_use]
     pub fn rate(&self, now: u64) -> Option<Bitrate> {
+        self.rate_over(now, BUCKETS)
+    }
+
+    /// The rate at `now` of the later half of the window.
+    #[must_use]
+    pub fn latest(&self, now: u64) -> Option<Bitrate> {
+        self.rate_over(now, BUCKETS / 2)
+    }
+
+    fn rate_over(&self, now: u64, buckets: usize) -> Option<Bitrate> {
         let first = self.first?;
         let now = now.max(self.last);
-        let oldest = (now / self.width).saturating_sub(BUCKETS as u64 - 1);
+        let oldest = (now / self.width).saturating_sub(buckets as u64 - 1);
         let start = first.max(oldest * self.width);
         let elapsed = now.saturating_sub(start);
         if now.saturating_sub(first) < 3 * self.width {
@@ -56,7 +66,7 @@ impl RateMeter {
         }
         let bytes = (oldest..=self.newest)
             .rev()
-            .take(BUCKETS)
+            .take(buckets)
             .map(|number| u64::from(self.buckets[(number % BUCKETS as u64) as usize]))
             .sum();
         Bitrate::of(bytes, elapsed)

@@ -13,7 +13,8 @@
 //!
 //! A receiver that is sent less than its link carries proves nothing about the rest, so the estimate stays near what was
 //! acknowledged until a [`Probe`] of padding shows more. Receivers without transport-cc are judged by the losses of
-//! their receiver reports and by REMB. [`allocation`] then picks the layers.
+//! their receiver reports and by REMB. [`allocation`] then picks the layers, and
+//! [`share`] says what a publisher may send that has only one.
 //!
 //! Nothing here knows a clock or a packet's bytes, and nothing allocates once an estimator is made.
 
@@ -26,6 +27,7 @@ mod loss;
 mod meter;
 mod probe;
 mod queue;
+pub mod share;
 #[cfg(test)]
 mod simulation;
 mod trend;

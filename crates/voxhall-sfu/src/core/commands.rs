@@ -6,6 +6,7 @@ use voxhall_protocol::voice::Ssrc;
 use voxhall_transport::arrivals::Arrivals;
 use voxhall_transport::{Cipher, Sealer};
 
+use super::asking::Asked;
 use super::binding::{Bindings, Proof};
 use super::gaps::Gaps;
 use super::history::History;
@@ -116,6 +117,7 @@ impl Core {
             viewers: Vec::new(),
             arrivals: Arrivals::default(),
             sending: SendingLimit::default(),
+            asked: Asked::default(),
             report_due: false,
             spoke_at: None,
         });

@@ -32,7 +32,7 @@ const DECIDE_SOON: Duration = Duration::from_millis(10);
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// What is kept free for voices that may begin to speak. Those that speak already fill the link beside the video, so the
 /// estimate is without them.
-const VOICES: Bitrate = Bitrate::kilobits(50);
+pub(super) const VOICES: Bitrate = Bitrate::kilobits(50);
 
 /// Where the number on the transport stands in a packet of video: it is always the first extension.
 const NUMBER: std::ops::Range<usize> = FIXED_HEADER_LENGTH + 5..FIXED_HEADER_LENGTH + 7;
@@ -96,9 +96,9 @@ pub(super) fn write_number(header: &mut [u8], id: Option<ExtensionId>, number: S
 /// One publisher's video as it is offered to a receiver.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Offer {
-    publisher: usize,
+    pub(super) publisher: usize,
     /// The receiver's place among the publisher's viewers.
-    viewer: usize,
+    pub(super) viewer: usize,
     /// The layers that are there, the least first.
     ranking: [Option<u8>; MAX_LAYERS],
 }
@@ -210,6 +210,7 @@ impl Core {
             due.is_some()
         });
         self.timers.viewing = viewing;
+        self.ask_publishers(out);
     }
 
     /// Does what is due for one receiver. Returns when something is due again; `None` if it watches nothing.
@@ -270,11 +271,15 @@ impl Core {
         offers.clear();
         streams.clear();
         self.gather_offers(now, index, &mut offers, &mut streams);
+        let more = self.consider_publishers(now, estimate, &offers, &mut streams);
+        // Where only sending more could show whether there is room, it is not tried.
+        let more = more.filter(|_| downlink.estimator.hears_of_arrivals());
+        let more = more.filter(|_| Padding::to(&self.members, &self.rooms, index).is_some());
         let mut is_flood = false;
         match estimate {
             Some(estimate) => {
                 let decision = downlink.allocator.decide(now, estimate, VOICES, &mut streams);
-                downlink.estimator.set_goal(decision.goal);
+                downlink.estimator.set_goal(decision.goal.or(more));
                 is_flood = decision.is_flood;
             }
             None => downlink.estimator.set_goal(None),

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use voxhall_protocol::voice::Ssrc;
 
+use super::asking::Takes;
 use super::continuity::Continuity;
 use super::gaps::Gaps;
 use super::history::History;
@@ -64,6 +65,11 @@ impl Layer {
             .map_or(by_quality, |pixels| Bitrate(2 * u64::from(pixels)))
     }
 
+    /// What it takes if nobody asks for less.
+    pub(super) fn needed_rate(&self, at: u64) -> Bitrate {
+        self.rate.rate(at).unwrap_or_default().max(self.usual_rate())
+    }
+
     /// Its numbers begin anew: nothing from before can be asked for again.
     pub(super) fn begin_anew(&mut self) {
         self.media.rekey();
@@ -84,6 +90,8 @@ impl Layer {
 #[derive(Debug)]
 pub(super) struct LayerRate {
     meter: RateMeter,
+    /// Over a longer time, for those that send in bursts.
+    lasting: RateMeter,
     recent: Bitrate,
     noted_at: u64,
 }
@@ -92,10 +100,14 @@ impl LayerRate {
     /// How often the peak is renewed, and what stays of the last one then.
     const NOTE_EVERY: u64 = 500_000;
     const FADING: f64 = 0.8;
+    /// Encoders do not keep to a rate exactly, least of all for a short time.
+    const TOLERANCE: f64 = 1.25;
+    const LASTING_TOLERANCE: f64 = 1.1;
 
     const fn new() -> Self {
         Self {
             meter: RateMeter::over_millis(1_000),
+            lasting: RateMeter::over_millis(3_000),
             recent: Bitrate::ZERO,
             noted_at: 0,
         }
@@ -103,11 +115,28 @@ impl LayerRate {
 
     pub(super) fn record(&mut self, at: u64, bytes: usize) {
         self.meter.record(at, bytes);
+        self.lasting.record(at, bytes);
         if at >= self.noted_at + Self::NOTE_EVERY {
             self.noted_at = at;
             let now = self.meter.rate(at).unwrap_or_default();
             self.recent = self.recent.scaled(Self::FADING).max(now);
         }
+    }
+
+    /// What came in the last half second.
+    pub(super) fn now(&self, at: u64) -> Bitrate {
+        self.meter.latest(at).unwrap_or_default()
+    }
+
+    /// Whether it keeps to a limit.
+    pub(super) fn is_within(&self, at: u64, limit: Bitrate) -> bool {
+        let lasting = self.lasting.rate(at).unwrap_or_default();
+        self.now(at) <= limit.scaled(Self::TOLERANCE) || lasting <= limit.scaled(Self::LASTING_TOLERANCE)
+    }
+
+    /// What it took before is no sign of what it will take.
+    pub(super) fn forget_peak(&mut self) {
+        self.recent = Bitrate::ZERO;
     }
 
     /// What the layer takes; `None` if nothing came yet.
@@ -140,6 +169,8 @@ pub(super) struct Viewer {
     pub(super) wish: Option<u8>,
     /// What of that its link carries.
     pub(super) grant: Grant,
+    /// What its link carries of the publisher's only layer.
+    pub(super) takes: Takes,
     /// The layer it gets.
     pub(super) current: Option<u8>,
     /// The layer it should get, from the next keyframe on.
@@ -187,6 +218,7 @@ impl Viewer {
             listener,
             wish: None,
             grant: Grant::default(),
+            takes: Takes::default(),
             current: None,
             target: None,
             continuity: [Continuity::default(); MAX_LAYERS],

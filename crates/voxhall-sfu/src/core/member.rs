@@ -10,6 +10,7 @@ use voxhall_transport::reception::Reception;
 use voxhall_transport::replay::{MAX_JUMP, ReplayWindow};
 use voxhall_transport::rtp::ExtendedSequence;
 
+use super::asking::Asked;
 use super::binding::{Bindings, Proof};
 use super::layer::{Layer, Viewer};
 use super::sending_limit::SendingLimit;
@@ -36,6 +37,8 @@ pub(super) struct Member {
     pub(super) arrivals: Arrivals,
     /// How much it may send, if it does not number them.
     pub(super) sending: SendingLimit,
+    /// What it is asked for because its viewers take no more.
+    pub(super) asked: Asked,
     /// It sent since the last receiver report and is in the list of those that get one.
     pub(super) report_due: bool,
     /// When the node was last told that the member speaks.

@@ -8,6 +8,7 @@ use voxhall_transport::rtcp::{ReportBlock, RtcpWriter, SERVER_SENDER};
 use voxhall_transport::{PacketKind, RtpPacket, SequenceNumber};
 
 use super::Core;
+use super::asking::write_limit;
 use super::control::RTCP_CLEAR;
 use super::ingress::seat;
 use super::layer::MAX_LAYERS;
@@ -262,7 +263,7 @@ impl Core {
     }
 
     /// Sends a member the RTCP that `write` makes; nothing if that returns false.
-    fn send_rtcp(
+    pub(super) fn send_rtcp(
         &mut self,
         index: usize,
         out: &mut impl Outbox,
@@ -285,7 +286,7 @@ impl Core {
     }
 }
 
-/// Tells a publisher of video how much it may send, if it cannot tell by itself.
+/// Tells a publisher of video how much it may send, if it cannot tell by itself or its viewers take no more.
 fn limit_sending(
     now: Instant,
     member: &mut Member,
@@ -293,21 +294,13 @@ fn limit_sending(
     writer: &mut RtcpWriter<'_>,
 ) -> bool {
     let lost = blocks.iter().map(|block| block.fraction_lost).max();
-    let Some(limit) = member.sending.report(now, lost.unwrap_or(0)) else {
-        return true;
-    };
-    let mut media = [Ssrc::NONE; MAX_LAYERS];
-    let mut count = 0;
-    for (layer, state) in (0..).zip(&member.layers) {
-        if let (Some(_), Some(name)) = (state.published, member.own_name(StreamRole::Video(layer))) {
-            media[count] = name;
-            count += 1;
-        }
+    let own = member.sending.report(now, lost.unwrap_or(0));
+    let asked = member.asked.tell().map(|limit| limit.0);
+    if let Some(limit) = own.into_iter().chain(asked).min() {
+        // Without video there is nothing to say, and the report is to go all the same.
+        write_limit(member, limit, writer);
     }
-    count == 0
-        || writer
-            .receiver_estimated_bitrate(SERVER_SENDER, limit, &media[..count])
-            .is_ok()
+    true
 }
 
 /// The report on one stream, which its sender calls `name`, if anything came since the last.

@@ -23,6 +23,8 @@ pub(super) struct SendingLimit {
     bytes: u64,
     since: Option<Instant>,
     limit: u64,
+    /// What it was told last.
+    told: Option<u64>,
     /// It numbers its packets: reports of arrivals serve it better.
     numbered: bool,
 }
@@ -33,6 +35,7 @@ impl Default for SendingLimit {
             bytes: 0,
             since: None,
             limit: START,
+            told: None,
             numbered: false,
         }
     }
@@ -53,6 +56,9 @@ impl SendingLimit {
         let bytes = std::mem::take(&mut self.bytes);
         let numbered = std::mem::take(&mut self.numbered);
         let elapsed = now.saturating_duration_since(since?).as_millis() as u64;
+        if numbered {
+            self.told = None;
+        }
         if numbered || elapsed == 0 || bytes == 0 {
             return None;
         }
@@ -65,7 +71,13 @@ impl SendingLimit {
             self.limit = self.limit.max(proved.min(self.limit + self.limit / 12 + 1_000));
         }
         self.limit = self.limit.clamp(LEAST, MOST);
-        Some(self.limit)
+        self.told = Some(self.limit);
+        self.told
+    }
+
+    /// What it was told last, if it has to be told.
+    pub(super) const fn told(&self) -> Option<u64> {
+        self.told
     }
 }
 

@@ -23,6 +23,8 @@ pub(super) struct Timers {
     pub(super) downlinks: Option<Instant>,
     /// Members that are sent video.
     pub(super) viewing: Vec<usize>,
+    /// Publishers that have to be told at once to send less.
+    pub(super) asking: Vec<usize>,
     /// Go on with the handshakes of those in `handshaking`.
     pub(super) handshakes: Option<Instant>,
     /// WebRTC members whose handshake is under way.
@@ -52,6 +54,7 @@ impl Timers {
     pub(super) fn reserve(&mut self, members: usize, layers: usize) {
         self.reporting
             .reserve(members.saturating_sub(self.reporting.len()));
+        self.asking.reserve(members.saturating_sub(self.asking.len()));
         self.arriving.reserve(members.saturating_sub(self.arriving.len()));
         self.repairing
             .reserve(layers.saturating_sub(self.repairing.len()));
@@ -73,6 +76,7 @@ impl Timers {
         self.reporting.retain(|&other| other != member);
         self.arriving.retain(|&other| other != member);
         self.viewing.retain(|&other| other != member);
+        self.asking.retain(|&other| other != member);
         self.handshaking.retain(|&other| other != member);
         self.repairing.retain(|&(other, _)| other != member);
         self.wanted_keyframes.retain(|&(other, _)| other != member);
