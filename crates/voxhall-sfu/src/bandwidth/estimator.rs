@@ -14,6 +14,7 @@ use super::loss::{LITTLE, LossControl, Reported};
 use super::meter::RateMeter;
 use super::probe::{Probe, Prober};
 use super::queue::QueueDelay;
+use super::step::Steps;
 use super::trend::{Trend, Usage};
 
 /// What a link is believed to carry at least before anything is known.
@@ -53,6 +54,7 @@ pub struct Estimator {
     history: SendHistory,
     clock: ArrivalClock,
     groups: ArrivalGroups,
+    steps: Steps,
     trend: Trend,
     queue: QueueDelay,
     acknowledged: RateMeter,
@@ -80,6 +82,7 @@ impl Estimator {
             history: SendHistory::new(),
             clock: ArrivalClock::default(),
             groups: ArrivalGroups::default(),
+            steps: Steps::default(),
             trend: Trend::new(),
             queue: QueueDelay::default(),
             acknowledged: RateMeter::over_millis(ACKNOWLEDGED_WINDOW),
@@ -153,6 +156,9 @@ impl Estimator {
             return;
         }
         self.guess_missed(missed, start, &reported);
+        if let Some(by) = self.steps.conclude(&reported) {
+            self.queue.lengthen(by);
+        }
         self.reported_at = Some(now);
         self.unreported_since = None;
         let Some(current) = self.estimate().or_else(|| self.first_rate(now)) else {
@@ -299,7 +305,7 @@ impl Estimator {
         self.acknowledged.record(at, usize::from(sent.bytes));
         self.queue.push(sent.at, at);
         if let Some(variation) = self.groups.push(sent.at, at) {
-            self.trend.push(variation);
+            self.trend.push(self.steps.push(variation));
         }
         if sent.probing {
             self.prober.arrived(now, sent, at)
@@ -313,6 +319,7 @@ impl Estimator {
         let (time, jumped) = self.clock.read(reference_time);
         if jumped {
             self.groups.reset();
+            self.steps = Steps::default();
             self.trend = Trend::new();
             self.queue = QueueDelay::default();
             self.acknowledged = RateMeter::over_millis(ACKNOWLEDGED_WINDOW);
@@ -339,7 +346,8 @@ impl Estimator {
             None
         };
         // A full queue grows no longer, but throws away what is too much.
-        if lost.is_some_and(|lost| lost >= LITTLE) && self.queue.waiting() > STANDING_QUEUE {
+        let is_waiting = self.queue.waiting() > STANDING_QUEUE && !self.steps.is_pending();
+        if is_waiting && lost.is_some_and(|lost| lost >= LITTLE) {
             return Usage::Over;
         }
         match self.trend.usage() {

@@ -6,9 +6,9 @@
 //!
 //! ```text
 //! on_sent ─► SendHistory ─┐
-//!                         ├─► ArrivalGroups ─► Trend ─► RateControl ──┐
-//! on_feedback ────────────┼─► Throughput (acknowledged) ─► RateControl ├─► min ─► estimate
-//!                         └─► LossControl ────────────────────────────┘
+//!                         ├─► ArrivalGroups ─► Steps ─► Trend ─► RateControl ─┐
+//! on_feedback ────────────┼─► Throughput (acknowledged) ───────► RateControl ─┼─► min ─► estimate
+//!                         └─► LossControl ────────────────────────────────────┘
 //! ```
 //!
 //! A receiver that is sent less than its link carries proves nothing about the rest, so the estimate stays near what was
@@ -30,6 +30,7 @@ mod queue;
 pub mod share;
 #[cfg(test)]
 mod simulation;
+mod step;
 mod trend;
 
 use std::fmt;

@@ -30,6 +30,18 @@ impl QueueDelay {
         self.smoothed += way.saturating_sub(base).saturating_sub(self.smoothed) / WEIGHT;
     }
 
+    /// The way has become longer by so much.
+    pub(super) fn lengthen(&mut self, by: u64) {
+        let by = i64::try_from(by).unwrap_or(i64::MAX);
+        for shortest in [&mut self.shortest, &mut self.shortest_before]
+            .into_iter()
+            .flatten()
+        {
+            *shortest = shortest.saturating_add(by);
+        }
+        self.smoothed = self.smoothed.saturating_sub(by).max(0);
+    }
+
     /// The smoothed waiting.
     pub(super) const fn waiting(&self) -> u64 {
         if self.smoothed < 0 {

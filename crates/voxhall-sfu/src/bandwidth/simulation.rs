@@ -9,6 +9,8 @@ use voxhall_transport::rtcp::{self, FeedbackHeader, RtcpPacket, RtcpWriter};
 
 use super::{Bitrate, Estimator};
 
+mod longer_ways;
+
 const SENDER: &str = "192.0.2.1:1";
 const RECEIVER: &str = "10.0.0.1:1";
 const FRAME: Duration = Duration::from_millis(33);

@@ -6,7 +6,7 @@ use voxhall_transport::RtpPacket;
 use voxhall_transport::rtcp::ReportBlock;
 
 use crate::common::{OPUS, ROOM, VP8_RTX, codec};
-use crate::stage::{HIGH, HIGH_LAYER, MODE, SECOND, Stage, WIDE, narrow, number, rtp};
+use crate::stage::{HIGH, HIGH_LAYER, LOW, MODE, SECOND, Stage, WIDE, longer, narrow, number, rtp};
 
 #[test]
 fn one_receiver_behind_a_narrow_link_steps_down_alone() {
@@ -37,6 +37,23 @@ fn it_steps_up_again_when_its_link_is_wide_again() {
     let stats = stage.world.stats();
     assert!(stats.layers_lowered >= 1 && stats.layers_raised >= 1, "{stats:?}");
     assert!((10..2_000).contains(&stats.padding), "{stats:?}");
+}
+
+#[test]
+fn a_way_that_becomes_longer_and_loses_a_little_is_no_narrow_link() {
+    for layers in [&[LOW, HIGH][..], &[HIGH]] {
+        let mut stage = Stage::new(layers, &[50, 100][2 - layers.len()..]);
+        let viewer = stage.viewer();
+        stage.run(10 * SECOND);
+        stage.set_link_of(viewer, longer(100, 0.02));
+        for _ in 0..15 {
+            let rates = stage.rates(viewer, 1);
+            assert!(rates[layers.len() - 1] > 1_000, "{rates:?}");
+        }
+        stage.set_link_of(viewer, WIDE);
+        stage.run(5 * SECOND);
+        assert_eq!(stage.world.stats().layers_lowered, 0);
+    }
 }
 
 #[test]

@@ -38,6 +38,15 @@ pub const fn narrow(kilobits: u32) -> Conditions {
     }
 }
 
+/// A wide link that takes so many milliseconds longer, and loses a share.
+pub fn longer(millis: u64, loss: f64) -> Conditions {
+    Conditions {
+        latency: WIDE.latency + Duration::from_millis(millis),
+        loss,
+        ..WIDE
+    }
+}
+
 /// A publisher who speaks and films, in as many layers as it announced, and who watches it.
 pub struct Stage {
     pub world: World,
