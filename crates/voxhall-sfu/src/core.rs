@@ -41,6 +41,7 @@ mod limiter;
 mod member;
 mod outbox;
 mod padding;
+mod pictures;
 mod protection;
 mod reports;
 mod rewrite;

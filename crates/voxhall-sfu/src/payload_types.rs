@@ -1,6 +1,6 @@
 //! Payload types, which are numbers of each client's own: `voice-gateway.md` section 9.
 
-use voxhall_media::payload::starts_keyframe;
+use voxhall_media::payload::{PictureIndices, starts_keyframe};
 use voxhall_media::video::VideoCodec;
 use voxhall_protocol::voice::{Codec, CodecName};
 
@@ -36,17 +36,25 @@ impl MediaCodec {
         })
     }
 
-    /// Whether a payload is the start of a keyframe.
-    pub(crate) fn starts_keyframe(self, payload: &[u8]) -> bool {
-        let codec = match self {
-            Self::Opus => return false,
+    const fn video(self) -> Option<VideoCodec> {
+        Some(match self {
+            Self::Opus => return None,
             Self::H264 => VideoCodec::H264,
             Self::H265 => VideoCodec::H265,
             Self::Vp8 => VideoCodec::Vp8,
             Self::Vp9 => VideoCodec::Vp9,
             Self::Av1 => VideoCodec::Av1,
-        };
-        starts_keyframe(codec, payload)
+        })
+    }
+
+    /// Whether a payload is the start of a keyframe.
+    pub(crate) fn starts_keyframe(self, payload: &[u8]) -> bool {
+        self.video().is_some_and(|codec| starts_keyframe(codec, payload))
+    }
+
+    /// The picture ids that a payload's descriptor carries in the clear, in codecs that have them.
+    pub(crate) fn picture_indices(self, payload: &[u8]) -> Option<PictureIndices> {
+        PictureIndices::parse(self.video()?, payload)
     }
 
     pub(crate) const fn is_audio(self) -> bool {

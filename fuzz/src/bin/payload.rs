@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
 use voxhall_media::assembly::{AssemblyConfig, FrameAssembler, VideoPacket};
-use voxhall_media::payload::{Depacketizer, Packetizer, PayloadList, place_in_frame, starts_keyframe};
+use voxhall_media::payload::{
+    Depacketizer, Packetizer, PayloadList, PictureIndices, place_in_frame, starts_keyframe,
+};
 use voxhall_media::video::VideoCodec;
 
 fuzz_target!(|input: &[u8]| {
@@ -27,6 +29,7 @@ fuzz_target!(|input: &[u8]| {
         now += Duration::from_millis(u64::from(flags >> 2));
         let _ = place_in_frame(codec, payload);
         let _ = starts_keyframe(codec, payload);
+        renumbers(codec, payload);
         let packet = VideoPacket {
             sequence,
             timestamp: u32::from(sequence / 4) * 3_000,
@@ -41,6 +44,19 @@ fuzz_target!(|input: &[u8]| {
         }
     }
 });
+
+/// Other picture ids change nothing else, and read back.
+fn renumbers(codec: VideoCodec, payload: &[u8]) {
+    let Some(indices) = PictureIndices::parse(codec, payload) else {
+        return;
+    };
+    let mut copy = payload.to_vec();
+    let shifted = indices.shifted(0x5A5A, 0x5A);
+    shifted.write(&mut copy);
+    assert_eq!(PictureIndices::parse(codec, &copy), Some(shifted));
+    indices.write(&mut copy);
+    assert_eq!(copy, payload);
+}
 
 fn survives(codec: VideoCodec, frame: &[u8]) {
     let mut payloads = PayloadList::default();

@@ -13,6 +13,7 @@
 
 mod av1;
 mod h26x;
+mod indices;
 mod keyframe;
 mod place;
 mod vp8;
@@ -20,6 +21,7 @@ mod vp9;
 
 use bytes::Bytes;
 
+pub use indices::PictureIndices;
 pub use keyframe::starts_keyframe;
 pub use place::{Place, place_in_frame};
 

@@ -1,5 +1,6 @@
 //! VP8 (RFC 7741): the payload descriptor.
 
+use super::indices::Places;
 use super::{PICTURE_ID_MASK, PayloadFault, PayloadList};
 
 const EXTENDED: u8 = 0x80;
@@ -33,6 +34,22 @@ pub(super) fn is_first(payload: &[u8]) -> bool {
     payload
         .first()
         .is_some_and(|descriptor| descriptor & START != 0 && descriptor & PARTITION == 0)
+}
+
+/// Where a payload has its picture id and the index of the base layer's picture.
+pub(super) fn index_places(payload: &[u8]) -> Result<Places, PayloadFault> {
+    content(payload)?;
+    let byte = |at: usize| payload.get(at).copied().ok_or(PayloadFault::Truncated);
+    let extension = if byte(0)? & EXTENDED == 0 { 0 } else { byte(1)? };
+    let mut at = 2;
+    let mut id = None;
+    if extension & PICTURE_ID != 0 {
+        let is_long = byte(2)? & LONG_ID != 0;
+        id = Some((at, is_long));
+        at += if is_long { 2 } else { 1 };
+    }
+    let base = (extension & TL0_PICTURE != 0).then_some(at);
+    Ok(Places { id, base })
 }
 
 fn descriptor_length(payload: &[u8]) -> Result<usize, PayloadFault> {

@@ -1,5 +1,6 @@
 //! VP9 (RFC 9628): the payload descriptor. One spatial layer in the non-flexible mode is sent; both modes are received.
 
+use super::indices::Places;
 use super::{PICTURE_ID_MASK, PayloadFault, PayloadList};
 use crate::video::VideoCodec;
 
@@ -68,6 +69,18 @@ pub(super) fn is_first(payload: &[u8]) -> bool {
             .ok()
             .and_then(|at| payload.get(at))
             .is_some_and(|layers| layers & SPATIAL_ID == 0)
+}
+
+/// Where a payload has its picture id and the index of the base layer's picture.
+pub(super) fn index_places(payload: &[u8]) -> Result<Places, PayloadFault> {
+    content(payload)?;
+    let flags = payload.first().copied().ok_or(PayloadFault::Truncated)?;
+    let end = id_end(payload)? as u8;
+    let has_base = flags & LAYERS != 0 && flags & FLEXIBLE == 0;
+    Ok(Places {
+        id: (flags & PICTURE_ID != 0).then_some((1, end == 3)),
+        base: has_base.then_some(end + 1),
+    })
 }
 
 /// Where the picture id ends.

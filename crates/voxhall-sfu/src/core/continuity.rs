@@ -54,6 +54,12 @@ impl Continuity {
         (behind < WINDOW && place >= start).then_some(place as u16)
     }
 
+    /// The publisher's place from which on the receiver gets the stream without interruption; `None` while it is
+    /// paused.
+    pub(super) const fn run(&self) -> Option<u64> {
+        self.start
+    }
+
     /// The next number of a retransmission.
     pub(super) fn next_retransmission(&mut self) -> u16 {
         self.retransmission = self.retransmission.wrapping_add(1);

@@ -17,6 +17,7 @@ use super::history::Kept;
 use super::ingress::{Gate, seat};
 use super::member::Member;
 use super::outbox::Outbox;
+use super::pictures::Pictures;
 use super::room::Listener;
 use super::ssrc_table::{Owner, SsrcTable, StreamRole};
 use super::timeline::Timeline;
@@ -204,7 +205,7 @@ impl Core {
             .shown
             .and_then(|shown| member.layers.get(usize::from(shown)));
         let rtx = rtx.map_or(state.rtx, |shown| shown.rtx);
-        let timeline = viewer.shown.map(|_| viewer.timeline);
+        let own_count = viewer.shown.map(|_| (viewer.timeline, viewer.pictures));
         out.burst();
         for lost in nack.sequence_numbers() {
             let kept = viewer
@@ -219,7 +220,7 @@ impl Core {
                 rtx,
                 lost,
                 sequence: viewer.numbers(layer).next_retransmission(),
-                timeline,
+                own_count,
             };
             repair.send(now, kept, listener, out, &mut self.stats);
         }
@@ -272,8 +273,8 @@ struct Repair {
     lost: SequenceNumber,
     /// The retransmission's own number.
     sequence: u16,
-    /// The viewer's time, if it is not the publisher's.
-    timeline: Option<Timeline>,
+    /// The viewer's time and picture ids, if they are not the publisher's.
+    own_count: Option<(Timeline, Pictures)>,
 }
 
 impl Repair {
@@ -305,7 +306,7 @@ impl Repair {
             marker: original.marker(),
             payload_type,
             sequence_number: SequenceNumber(self.sequence),
-            timestamp: self.timeline.map_or(original.timestamp(), |timeline| {
+            timestamp: self.own_count.map_or(original.timestamp(), |(timeline, _)| {
                 timeline.translate(original.timestamp())
             }),
             ssrc: self.rtx,
@@ -317,8 +318,14 @@ impl Repair {
                 Some(table) => write_translated(&original, header, table, buffer)?,
             };
             // The kept packet has the publisher's number.
-            let number = length - original.payload().len() - ORIGINAL_SEQUENCE_LENGTH;
-            buffer[number..number + ORIGINAL_SEQUENCE_LENGTH].copy_from_slice(&self.lost.0.to_be_bytes());
+            let payload = length - original.payload().len();
+            let number = payload - ORIGINAL_SEQUENCE_LENGTH;
+            buffer[number..payload].copy_from_slice(&self.lost.0.to_be_bytes());
+            if let Some((_, pictures)) = &self.own_count
+                && let Some(indices) = kept.codec.picture_indices(original.payload())
+            {
+                pictures.translate(indices).write(&mut buffer[payload..length]);
+            }
             let is_numbered = transport_number.is_some_and(|number| write_number(buffer, id, number));
             let length = protection.seal(PacketKind::Rtp, buffer, length).ok()?;
             stats.retransmitted += 1;

@@ -9,6 +9,7 @@ use super::continuity::Continuity;
 use super::gaps::Gaps;
 use super::history::History;
 use super::member::Source;
+use super::pictures::Pictures;
 use super::timeline::Timeline;
 use crate::bandwidth::{Bitrate, RateMeter};
 use crate::{PublishedLayer, Wants};
@@ -180,6 +181,8 @@ pub(super) struct Viewer {
     pub(super) shown: Option<u8>,
     /// The time of what it gets under one SSRC.
     pub(super) timeline: Timeline,
+    /// The picture ids of what it gets under one SSRC.
+    pub(super) pictures: Pictures,
     pub(super) allowance: Allowance,
 }
 
@@ -224,6 +227,7 @@ impl Viewer {
             continuity: [Continuity::default(); MAX_LAYERS],
             shown: None,
             timeline: Timeline::default(),
+            pictures: Pictures::default(),
             allowance: Allowance::default(),
         }
     }

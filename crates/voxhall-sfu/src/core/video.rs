@@ -2,13 +2,14 @@
 
 use std::time::{Duration, Instant};
 
+use voxhall_media::payload::PictureIndices;
 use voxhall_protocol::voice::Ssrc;
 use voxhall_transport::rtp::ExtendedSequence;
 use voxhall_transport::rtx::RtxPayload;
 use voxhall_transport::{PayloadType, RtpPacket, SequenceNumber};
 
 use super::ingress::seat;
-use super::layer::Layer;
+use super::layer::{Layer, Viewer};
 use super::member::Member;
 use super::outbox::Outbox;
 use super::rewrite::{self, Rewritten, ends_encrypted_frame};
@@ -160,6 +161,7 @@ impl Core {
             return;
         };
         let dave = own.dave;
+        let is_simulcast = member.layers.len() > 1;
         let at = now.saturating_duration_since(self.origin).as_micros() as u64;
         let Some(state) = member.layers.get_mut(usize::from(from.layer)) else {
             return;
@@ -174,6 +176,13 @@ impl Core {
             state.encrypted = Some(ends_encrypted_frame(packet));
         }
         self.stats.media += 1;
+        let payload = &packet[rewritten.payload_start..];
+        // Who gets each layer under its own SSRC gets each with its own ids.
+        let indices = if is_simulcast {
+            from.codec.picture_indices(payload)
+        } else {
+            None
+        };
         let picture = Picture {
             now,
             timestamp: u32::from_be_bytes([packet[4], packet[5], packet[6], packet[7]]),
@@ -183,7 +192,8 @@ impl Core {
             payload_start: rewritten.payload_start,
             // Until a frame's end told, it may be.
             encrypted: dave && state.encrypted != Some(false),
-            starts_keyframe: from.codec.starts_keyframe(&packet[rewritten.payload_start..]),
+            starts_keyframe: from.codec.starts_keyframe(payload),
+            indices,
         };
         out.burst();
         self.translation.begin();
@@ -307,6 +317,8 @@ struct Picture {
     payload_start: usize,
     encrypted: bool,
     starts_keyframe: bool,
+    /// The publisher's picture ids, if there may be viewers who get others.
+    indices: Option<PictureIndices>,
 }
 
 impl Picture {
@@ -320,6 +332,17 @@ impl Picture {
         name[..4].copy_from_slice(&timestamp.to_be_bytes());
         name[4..].copy_from_slice(&ssrc.0.to_be_bytes());
         name
+    }
+
+    /// The picture ids for a viewer that is sent the packet.
+    #[inline]
+    fn indices_for(&self, viewer: &mut Viewer) -> Option<PictureIndices> {
+        let own = self.indices?;
+        let begin = viewer.numbers(self.layer).run();
+        match begin.filter(|_| viewer.shown.is_some()) {
+            Some(begin) => Some(viewer.pictures.forward(self.layer, begin, own)),
+            None => Some(own),
+        }
     }
 
     /// Sends the packet to the viewers of its layer, each in its own numbers. True if one of them waits for a keyframe
@@ -337,6 +360,8 @@ impl Picture {
         let mut own_name = [0; 8];
         own_name.copy_from_slice(&packet[TIMESTAMP_AND_SSRC]);
         let mut waiting = false;
+        // What stands in the packet.
+        let mut written = self.indices;
         for viewer in &mut member.viewers {
             let Some(listener) = room.listeners.get_mut(viewer.listener) else {
                 continue;
@@ -360,6 +385,11 @@ impl Picture {
                 None => own_name,
                 Some(shown) => self.shown_name(&member.layers, shown, &mut viewer.timeline),
             });
+            let indices = self.indices_for(viewer);
+            if let Some(indices) = indices.filter(|_| indices != written) {
+                indices.write(&mut packet[self.payload_start..]);
+                written = Some(indices);
+            }
             listener.send_video(self.now, packet, self.payload_start, translation, out, stats);
         }
         waiting

@@ -14,6 +14,7 @@ mod lossy_network;
 mod narrow_links;
 mod no_allocation;
 mod nonces;
+mod picture_ids;
 mod reports;
 mod retransmission;
 mod simulcast;
