@@ -43,6 +43,7 @@ mod outbox;
 mod padding;
 mod pictures;
 mod protection;
+mod repair_budget;
 mod reports;
 mod rewrite;
 mod room;

@@ -69,6 +69,9 @@ counters! {
         layers_raised,
         /// Video packets sent again because a receiver asked.
         retransmitted,
+        /// Times that a receiver was not sent again everything that it asked for, because that was too much, or more than
+        /// its link carries.
+        repairs_withheld,
         /// Video packets asked for again that got lost on their way here.
         repairs_requested,
         /// Keyframes asked for.

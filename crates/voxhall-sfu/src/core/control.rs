@@ -213,7 +213,12 @@ impl Core {
                 .backward(lost.0)
                 .and_then(|sequence| history.find(now, sequence, max_age));
             let Some(kept) = kept else { continue };
-            if !viewer.allowance.take(now) {
+            let is_affordable = listener
+                .downlink
+                .as_mut()
+                .is_none_or(|downlink| downlink.affords_repair(now));
+            if !is_affordable || !viewer.allowance.take(now) {
+                self.stats.repairs_withheld += 1;
                 break;
             }
             let repair = Repair {
@@ -335,7 +340,7 @@ impl Repair {
             Some(length)
         });
         if let (Some((bytes, is_numbered)), Some(downlink)) = (sent, &mut listener.downlink) {
-            downlink.on_sent(now, bytes, is_numbered);
+            downlink.on_repaired(now, bytes, is_numbered);
         }
     }
 }

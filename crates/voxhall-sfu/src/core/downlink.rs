@@ -19,6 +19,7 @@ use super::layer::{Grant, Layer, MAX_LAYERS, Viewer};
 use super::member::Member;
 use super::outbox::Outbox;
 use super::padding::Padding;
+use super::repair_budget::RepairBudget;
 use super::ssrc_table::{Owner, StreamRole};
 use super::timers::set_earlier;
 use crate::bandwidth::allocation::{Allocator, Stream};
@@ -43,6 +44,7 @@ const NUMBER_HEAD: usize = NUMBER.start - 1;
 pub(super) struct Downlink {
     estimator: Estimator,
     allocator: Allocator,
+    repairs: RepairBudget,
     decide_at: Instant,
     /// When it has to be attended to.
     due: Instant,
@@ -53,6 +55,7 @@ impl Downlink {
         Self {
             estimator: Estimator::new(now),
             allocator: Allocator::new(),
+            repairs: RepairBudget::default(),
             decide_at: now,
             due: now,
         }
@@ -69,6 +72,20 @@ impl Downlink {
             self.estimator.on_sent(now, bytes);
         } else {
             self.estimator.on_sent_unnumbered(now, bytes);
+        }
+    }
+
+    /// Whether the link has room for a packet that is sent again.
+    pub(super) fn affords_repair(&mut self, now: Instant) -> bool {
+        let estimate = self.estimator.estimate();
+        estimate.is_none_or(|estimate| self.repairs.allows(now, estimate))
+    }
+
+    /// A packet was sent again, as [`on_sent`](Self::on_sent) tells.
+    pub(super) fn on_repaired(&mut self, now: Instant, bytes: usize, is_numbered: bool) {
+        self.on_sent(now, bytes, is_numbered);
+        if self.estimator.estimate().is_some() {
+            self.repairs.spend(bytes);
         }
     }
 

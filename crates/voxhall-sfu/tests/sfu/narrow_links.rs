@@ -2,11 +2,11 @@
 
 use voxhall_protocol::voice::{CodecName, Ssrc};
 use voxhall_sfu::Wants;
-use voxhall_transport::RtpPacket;
 use voxhall_transport::rtcp::ReportBlock;
+use voxhall_transport::{RtpPacket, SequenceNumber};
 
 use crate::common::{OPUS, ROOM, VP8_RTX, codec};
-use crate::stage::{HIGH, HIGH_LAYER, LOW, MODE, SECOND, Stage, WIDE, longer, narrow, number, rtp};
+use crate::stage::{HIGH, HIGH_LAYER, LOW, MODE, SECOND, Stage, TICK, WIDE, longer, narrow, number, rtp};
 
 #[test]
 fn one_receiver_behind_a_narrow_link_steps_down_alone() {
@@ -69,6 +69,65 @@ fn voices_are_never_held_back() {
     let heard = stage.heard(viewer, start);
     let of_this_time = heard.iter().filter(|tick| **tick >= first).count();
     assert!(of_this_time >= 990, "{of_this_time} of 1000 words");
+}
+
+#[test]
+fn loss_reports_cannot_take_the_room_of_voices() {
+    let mut stage = Stage::simulcast();
+    let viewer = stage.viewer();
+    stage.set_link_of(viewer, narrow(300));
+    stage.run(15 * SECOND);
+    let (low, rtx) = (stage.layer(0), Ssrc(stage.layer(0).0 + 1));
+    let (start, first) = (stage.world.clients[viewer].inbox.len(), stage.tick);
+    for _ in 0..10 * 50 {
+        let inbox = &stage.world.clients[viewer];
+        let newest = inbox
+            .sequences(low)
+            .last()
+            .copied()
+            .expect("it gets the small layer");
+        let all: Vec<SequenceNumber> = (0..100)
+            .map(|back| SequenceNumber(newest.wrapping_sub(back)))
+            .collect();
+        let sender = inbox.audio;
+        stage
+            .world
+            .control(viewer, |writer| writer.nack(sender, low, all).unwrap());
+        stage.run(TICK);
+    }
+    let ticks = stage.tick - first;
+    stage.world.run(SECOND);
+    let again: usize = rtp(&stage.world, viewer, start)
+        .filter(|packet| packet.ssrc() == rtx)
+        .map(|packet| packet.payload().len())
+        .sum();
+    let rate = again as u64 * 8 / 1_000 / 10;
+    assert!((20..90).contains(&rate), "{rate} kbit/s are sent again");
+    let heard = stage.heard(viewer, start);
+    let of_this_time = heard.iter().filter(|tick| **tick >= first).count();
+    assert!(of_this_time >= 495, "{of_this_time} of {ticks} words");
+    assert!(stage.world.stats().repairs_withheld > 400);
+}
+
+#[test]
+fn losses_of_ten_percent_are_made_up_for() {
+    let mut stage = Stage::new(&[HIGH], &[100]);
+    let browser = stage.browser();
+    stage.run(5 * SECOND);
+    let address = stage.world.browsers[browser].address;
+    stage.set_link(address, longer(0, 0.1));
+    let ssrc = stage.layer(0);
+    let before = stage.world.browsers[browser].received(ssrc).len();
+    stage.run(20 * SECOND);
+    stage.set_link(address, WIDE);
+    stage.world.run(SECOND);
+    let got = stage.world.browsers[browser].received(ssrc).len() - before;
+    assert!(got > 20 * 50 * 3 * 99 / 100, "{got} of 3000 packets");
+    let stats = stage.world.stats();
+    assert!(
+        stats.retransmitted > 250 && stats.repairs_withheld == 0,
+        "{stats:?}"
+    );
 }
 
 #[test]
