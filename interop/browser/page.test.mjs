@@ -8,7 +8,7 @@ import { until } from './lib/measure.mjs';
 
 const MINUTE = 60_000;
 
-test('the page', { timeout: 3 * MINUTE }, async (t) => {
+test('the page', { timeout: 4 * MINUTE }, async (t) => {
   const server = await Voxhall.start();
   t.after(() => server.stop());
   const browser = await launch(t);
@@ -86,6 +86,30 @@ test('the page', { timeout: 3 * MINUTE }, async (t) => {
     await bob.driver.page.getByLabel('Volume').fill('20');
     const kept = await bob.driver.read(`JSON.parse(localStorage.getItem('voxhall.settings')).volumes`);
     assert.deepEqual(kept, { [ada.id]: 0.2 });
+  });
+
+  await t.test('raises a hand on a stage, and speaks once invited', async (t) => {
+    await server.operate('POST', `/admin/guilds/${server.guild}/channels`, { name: 'Podium', type: 13 });
+    const ada = await visitor(t, browser, server, 'Ada');
+    // The owner of the guild is a moderator of every stage.
+    const exp = await visitor(t, browser, server, 'Exp');
+    await exp.join(/^Podium/);
+    await ada.join(/^Podium/);
+    await ada.hears(exp);
+    await exp.hearsNothingOf(ada);
+    await ada.press('Raise a hand');
+    await exp.driver.page.getByText('asks to speak').waitFor();
+    await exp.press('Options for Ada');
+    await exp.press('Invite to speak');
+    await ada.driver.page.getByRole('button', { name: 'Only listen' }).waitFor();
+    // The microphone stays closed until the person accepts.
+    await exp.hearsNothingOf(ada);
+    await ada.press(/^Speak$/);
+    await exp.hears(ada);
+    await exp.press('Options for Ada');
+    await exp.press('Move to the audience');
+    await exp.hearsNothingOf(ada);
+    await ada.driver.page.getByRole('button', { name: 'Raise a hand' }).waitFor();
   });
 
   await t.test('fits a phone, and is dark where the system is', async (t) => {

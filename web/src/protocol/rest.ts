@@ -184,6 +184,19 @@ export class RestClient {
     return this.#call('PATCH', `/api/v10/guilds/${guild}/members/${user}`, change);
   }
 
+  /** Raises a hand on a stage, accepts an invitation, or goes back to the audience. */
+  editOwnVoiceState(
+    guild: GuildId,
+    change: { channel_id: ChannelId; suppress?: boolean; request_to_speak_timestamp?: string | null },
+  ): Promise<void> {
+    return this.#call('PATCH', `/api/v10/guilds/${guild}/voice-states/@me`, change);
+  }
+
+  /** As a moderator of a stage: invites somebody to speak, or sends them to the audience. */
+  editVoiceState(guild: GuildId, user: UserId, change: { channel_id: ChannelId; suppress: boolean }): Promise<void> {
+    return this.#call('PATCH', `/api/v10/guilds/${guild}/voice-states/${user}`, change);
+  }
+
   async #call<Answer>(method: string, path: string, body?: unknown): Promise<Answer> {
     const response = await this.#request(method, path, body);
     if (response.status === 429) {

@@ -87,6 +87,8 @@ export interface VoiceState {
   self_video: boolean;
   self_stream?: boolean;
   suppress: boolean;
+  /** On a stage: since when a hand is raised, or that one is invited to speak. */
+  request_to_speak_timestamp?: string | null;
   member?: Member;
 }
 

@@ -34,6 +34,7 @@ import { FirstSound } from './first-sound.ts';
 import { complain, say } from './notices.ts';
 import { PrivateCalls } from './private-calls.ts';
 import { set, settings, volumeOf } from './settings.ts';
+import { standing } from './stage.ts';
 import { Views } from './views.ts';
 import { World } from './world.ts';
 
@@ -85,10 +86,19 @@ export class App {
     return settings.value.pushToTalk || !free;
   });
 
+  /** Who is invited onto a stage is let through already, and has not accepted yet. */
+  readonly #isInvited = computed(() => {
+    const room = this.room.value;
+    const states = room === null ? [] : this.world.inRoom(room.channel);
+    const own = states.find((state) => state.user_id === this.world.me.value?.id);
+    return own !== undefined && standing(own) === 'invited';
+  });
+
   /** Whether what the microphone hears is sent. */
   readonly open = computed(() => {
     const { mute, deaf } = settings.value;
-    return this.room.value !== null && !mute && !deaf && (!this.pushesToTalk.value || this.talking.value);
+    const may = this.room.value !== null && !mute && !deaf && !this.#isInvited.value;
+    return may && (!this.pushesToTalk.value || this.talking.value);
   });
 
   session: RoomSession | null = null;

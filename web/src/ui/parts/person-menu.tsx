@@ -8,6 +8,7 @@ import { rest } from '../model/account.ts';
 import { complain } from '../model/notices.ts';
 import { setVolume, volumeOf } from '../model/settings.ts';
 import { IconButton } from './basics.tsx';
+import { StandingOf } from './stage.tsx';
 
 /** See the module. */
 export function PersonMenu({ state, name }: { state: VoiceState; name: string }): JSX.Element {
@@ -77,6 +78,7 @@ function Moderation({ state, done }: { state: VoiceState; done: () => void }): J
   const moves = app.world.may(Permission.MoveMembers, room);
   return (
     <>
+      <StandingOf state={state} room={room} done={done} />
       {app.world.may(Permission.MuteMembers, room) && (
         <button type="button" class="menu-item" onClick={() => change({ mute: !state.mute })}>
           {state.mute ? 'Let speak again' : 'Mute for everyone'}

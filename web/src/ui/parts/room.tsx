@@ -9,6 +9,7 @@ import { settings } from '../model/settings.ts';
 import { Avatar, IconButton } from './basics.tsx';
 import { ChatView } from './chat.tsx';
 import { Icon } from './icons.tsx';
+import { OwnStanding } from './stage.tsx';
 import { PersonTile, StreamTile } from './tile.tsx';
 
 /** See the module. */
@@ -163,6 +164,7 @@ function Controls({ room }: { room: Room }): JSX.Element {
         onClick={() => app.setMute(!silent)}
       />
       {app.pushesToTalk.value && <TalkButton />}
+      <OwnStanding room={room} />
       <IconButton
         size="large"
         icon={camera ? 'camera' : 'cameraOff'}

@@ -9,6 +9,7 @@ import type { Views } from '../model/views.ts';
 import { Avatar, IconButton } from './basics.tsx';
 import { PersonMenu } from './person-menu.tsx';
 import { Marks } from './sidebar.tsx';
+import { Hand } from './stage.tsx';
 
 /** A person of the room. */
 export function PersonTile({ state }: { state: VoiceState }): JSX.Element {
@@ -28,6 +29,7 @@ export function PersonTile({ state }: { state: VoiceState }): JSX.Element {
         <Video track={track} mirrored={own} ssrc={received?.ssrc ?? null} views={app.viewsOf(null)} name={name} />
       )}
       <Caption name={own ? `${name} (you)` : name}>
+        <Hand state={state} />
         <Marks state={state} />
       </Caption>
       {state.self_stream === true && !own && !watched && (
