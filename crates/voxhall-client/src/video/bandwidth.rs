@@ -45,8 +45,10 @@ const MUCH_LOSS: f64 = 0.10;
 
 /// Packets go out so many times faster than the estimate, so that a picture does not take as long as it is shown.
 const PACE: f64 = 2.5;
-/// And faster than what the server takes, which may be all that a narrow link behind it carries.
-const PACE_OF_REMB: f64 = 1.5;
+/// And faster than what the server takes, which may be all that a narrow link behind it carries, voices included: so
+/// little more than what goes in a moment may go at once.
+const PACE_OF_REMB: f64 = 1.25;
+const MOMENT: f64 = 0.01;
 
 /// How long a REMB holds.
 const REMB_HOLDS: Duration = Duration::from_secs(5);
@@ -122,6 +124,14 @@ impl Bandwidth {
         let own = self.estimate * PACE;
         self.limit(now)
             .map_or(own, |limit| own.min(limit as f64 * PACE_OF_REMB))
+    }
+
+    /// After so many bytes no packet more may follow at once.
+    pub(crate) fn burst(&self, now: Instant) -> usize {
+        match self.limit(now) {
+            Some(_) => (self.pace(now) / 8.0 * MOMENT) as usize,
+            None => usize::MAX,
+        }
     }
 
     /// What the server takes, if it said so lately.
@@ -372,11 +382,9 @@ mod tests {
         let mut bandwidth = Bandwidth::new();
         bandwidth.remb(now, 500_000);
         assert_eq!(bandwidth.estimate(now), 500_000);
-        assert!(
-            bandwidth.pace(now) < 1_000_000.0,
-            "a narrow link has no room for bursts"
-        );
+        assert!(bandwidth.pace(now) < 1_000_000.0 && bandwidth.burst(now) < 1_000);
         assert_eq!(bandwidth.estimate(now + REMB_HOLDS), INITIAL as u64);
         assert!(bandwidth.pace(now + REMB_HOLDS) > 2.0 * INITIAL);
+        assert_eq!(bandwidth.burst(now + REMB_HOLDS), usize::MAX);
     }
 }

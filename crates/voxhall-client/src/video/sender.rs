@@ -355,8 +355,11 @@ impl VideoSender {
     }
 
     fn send_burst(&mut self, now: Instant, send: &mut dyn FnMut(&Outgoing<'_>) -> Option<usize>) {
-        let mut bytes = 0;
+        let (mut bytes, most) = (0, self.bandwidth.burst(now));
         for _ in 0..BURST {
+            if bytes > most {
+                break;
+            }
             let Some(packet) = self.queue.pop_front() else {
                 break;
             };
@@ -384,8 +387,11 @@ impl VideoSender {
         if self.next_burst.is_some_and(|at| at > now) {
             return;
         }
-        let mut bytes = 0;
+        let (mut bytes, most) = (0, self.bandwidth.burst(now));
         for _ in 0..REPAIRS {
+            if bytes > most {
+                break;
+            }
             let Some(lost) = self.repairs.pop_front() else {
                 break;
             };

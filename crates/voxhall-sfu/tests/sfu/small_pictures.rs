@@ -1,5 +1,6 @@
 //! A publisher of one layer sends a smaller picture where nobody can take the large one, and only there.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use voxhall_sfu::Command;
@@ -17,6 +18,8 @@ const WANTED: u64 = 1_200_000;
 const REACTION: Duration = Duration::from_millis(200);
 /// A keyframe takes as much as so many other pictures, which are smaller for it.
 const KEYFRAME_SIZE: f64 = 8.0;
+/// How much faster than it is told our client's packets follow each other.
+const PACE: f64 = 1.25;
 const LARGEST_PACKET: f64 = 1_000.0;
 
 /// The camera of a publisher that numbers its packets and obeys REMB.
@@ -29,6 +32,19 @@ struct Camera {
     owed: f64,
     wants_keyframe: bool,
     obeys: bool,
+    /// What it shows if it does not encode by itself.
+    movie: Option<Movie>,
+}
+
+/// A file whose pictures are as they are, as our client shows it: what does not fit is left out up to a keyframe, and
+/// packets follow each other not much faster than it is told.
+#[derive(Default)]
+struct Movie {
+    /// Packets: whether of a keyframe, whether the last of a picture.
+    queue: VecDeque<(bool, bool)>,
+    debt: f64,
+    skipping: bool,
+    credit: f64,
 }
 
 struct Call {
@@ -46,6 +62,7 @@ impl Call {
             owed: 0.0,
             wants_keyframe: true,
             obeys: true,
+            movie: None,
         };
         Self { stage, camera }
     }
@@ -110,6 +127,9 @@ impl Camera {
     /// Sends one picture.
     fn film(&mut self, stage: &mut Stage) {
         let rate = self.limit(stage.world.now).min(WANTED);
+        if self.movie.is_some() {
+            return self.show(stage);
+        }
         let share = rate as f64 / 8.0 * TICK.as_secs_f64();
         self.owed += share;
         let (kind, size) = if std::mem::take(&mut self.wants_keyframe) {
@@ -121,20 +141,53 @@ impl Camera {
         let packets = (size / LARGEST_PACKET).ceil();
         for packet in 1..=packets as usize {
             let payload = [kind, &vec![0; (size / packets) as usize]].concat();
-            self.sequence = self.sequence.wrapping_add(1);
-            let ssrc = stage.layer(0);
-            let header = RtpHeader {
-                marker: packet == packets as usize,
-                payload_type: PayloadType::new(VP8).unwrap(),
-                sequence_number: SequenceNumber(self.sequence),
-                timestamp: stage.tick * 1_800,
-                ssrc,
-            };
-            let [high, low] = self.sequence.to_be_bytes();
-            let number = [0xbe, 0xde, 0, 1, 0x51, high, low, 0];
-            let datagram = stage.world.clients[stage.publisher].seal(header, &number, &payload);
-            stage.world.send(stage.publisher, datagram);
+            self.send(stage, packet == packets as usize, &payload);
         }
+    }
+
+    /// Shows the next picture of the movie.
+    fn show(&mut self, stage: &mut Stage) {
+        let limit = self.limit(stage.world.now).clamp(100_000, 10 * WANTED) as f64 / 8.0;
+        let tick = TICK.as_secs_f64();
+        let Some(mut movie) = self.movie.take() else {
+            return;
+        };
+        let keyframe = stage.tick.is_multiple_of(100);
+        let packets = if keyframe { 9 } else { 3 };
+        movie.debt = (movie.debt - limit * tick).max(0.0);
+        movie.skipping = (movie.skipping && !keyframe) || movie.debt > limit;
+        if !movie.skipping {
+            movie.debt += f64::from(packets) * LARGEST_PACKET;
+            movie
+                .queue
+                .extend((1..=packets).map(|packet| (keyframe, packet == packets)));
+        }
+        movie.credit = (movie.credit + PACE * limit * tick).min(PACE * limit * tick);
+        while movie.credit > 0.0
+            && let Some((keyframe, last)) = movie.queue.pop_front()
+        {
+            movie.credit -= LARGEST_PACKET;
+            let kind = if keyframe { KEYFRAME } else { DELTA };
+            let payload = [kind, &[0; LARGEST_PACKET as usize]].concat();
+            self.send(stage, last, &payload);
+        }
+        self.movie = Some(movie);
+    }
+
+    fn send(&mut self, stage: &mut Stage, last: bool, payload: &[u8]) {
+        self.sequence = self.sequence.wrapping_add(1);
+        let ssrc = stage.layer(0);
+        let header = RtpHeader {
+            marker: last,
+            payload_type: PayloadType::new(VP8).unwrap(),
+            sequence_number: SequenceNumber(self.sequence),
+            timestamp: stage.tick * 1_800,
+            ssrc,
+        };
+        let [high, low] = self.sequence.to_be_bytes();
+        let number = [0xbe, 0xde, 0, 1, 0x51, high, low, 0];
+        let datagram = stage.world.clients[stage.publisher].seal(header, &number, payload);
+        stage.world.send(stage.publisher, datagram);
     }
 }
 
@@ -238,4 +291,21 @@ fn a_publisher_that_does_not_follow_is_paused() {
     call.stage.set_link_of(viewer, WIDE);
     call.run(40 * SECOND);
     assert!(call.watch(viewer, 5 * SECOND).0 > 1_100);
+}
+
+#[test]
+fn of_a_movie_as_much_is_shown_as_fits_beside_the_voices() {
+    let (mut call, viewer) = call_of_two();
+    call.camera.movie = Some(Movie::default());
+    call.run(5 * SECOND);
+    call.stage.set_link_of(viewer, narrow(300));
+    call.run(5 * SECOND);
+    let (start, first) = (call.stage.world.clients[viewer].inbox.len(), call.stage.tick);
+    let (rate, longest) = call.watch(viewer, 40 * SECOND);
+    assert!((80..250).contains(&rate), "{rate}");
+    assert!(longest < 2 * SECOND, "{longest:?}");
+    call.stage.world.run(SECOND);
+    let heard = call.stage.heard(viewer, start);
+    let of_this_time = heard.iter().filter(|tick| **tick >= first).count();
+    assert!(of_this_time >= 1_980, "{of_this_time} of 2000 words");
 }

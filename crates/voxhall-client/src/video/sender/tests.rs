@@ -310,6 +310,32 @@ fn pictures_that_do_not_fit_are_left_out_up_to_a_keyframe() {
 }
 
 #[test]
+fn a_narrow_link_behind_the_server_is_sent_no_bursts() {
+    const LIMIT: u64 = 480_000;
+    let mut stage = Stage::new(60, 5_000);
+    for millis in (0..2_000).step_by(900) {
+        stage.control(millis, |writer| {
+            writer
+                .receiver_estimated_bitrate(SERVER, LIMIT, &[SOURCES.media])
+                .unwrap()
+        });
+        stage.run(millis, millis + 900);
+    }
+    let sent = |from: u64, to: u64| -> u64 {
+        let packets = stage.sent.iter().filter(|(at, _)| (from..to).contains(at));
+        packets.map(|(_, packet)| packet.len() as u64).sum()
+    };
+    assert!(sent(0, 2_000) > 60_000, "{}", sent(0, 2_000));
+    for begin in 0..1_900 {
+        let bytes = sent(begin, begin + 100);
+        assert!(
+            bytes <= LIMIT / 80 * 5 / 4 + 1_300,
+            "{bytes} bytes from {begin} on"
+        );
+    }
+}
+
+#[test]
 fn keyframe_requests_reach_the_encoder() {
     let start = Instant::now();
     let mut stage = Stage::new(1, 100);
