@@ -188,6 +188,10 @@ impl VideoSender {
             .store(u64::from(self.asked), Ordering::Relaxed);
         if let Some(track) = &self.track {
             track.tell_asked(self.asked);
+            // Whoever watched before the pictures began has asked for a keyframe too early to be heard.
+            if self.asked > 0 {
+                track.request_keyframe();
+            }
         }
     }
 

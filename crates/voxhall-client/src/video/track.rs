@@ -120,8 +120,8 @@ impl VideoInput {
         }
     }
 
-    /// Waits until a keyframe is asked for: somebody begins to watch, or has lost something. The first picture is to
-    /// be one in any case. Safe to cancel.
+    /// Waits until a keyframe is asked for: pictures can go out from now on, or again after the connection was lost,
+    /// somebody begins to watch, or has lost something. The first picture is to be one in any case. Safe to cancel.
     pub async fn keyframe_wanted(&self) {
         self.track.keyframe_wanted.notified().await;
     }

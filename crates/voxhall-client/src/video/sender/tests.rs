@@ -1,3 +1,6 @@
+use std::pin::pin;
+use std::task::{Context, Waker};
+
 use bytes::Bytes;
 use voxhall_media::video::{EncodedFrame, VideoSource};
 use voxhall_transport::extension::transport_sequence;
@@ -7,7 +10,7 @@ use voxhall_transport::{PayloadType, RtpPacket};
 
 use super::*;
 use crate::track::TrackState;
-use crate::video::track::Companion;
+use crate::video::track::{Companion, VideoInput};
 
 const SOURCES: LayerSources = LayerSources {
     media: Ssrc(11),
@@ -272,6 +275,27 @@ fn nothing_is_sent_that_nobody_wants() {
         media[before - 1].1.sequence_number().0.wrapping_add(1),
         "without a gap"
     );
+}
+
+/// Whether a keyframe was asked for since the last question.
+fn is_keyframe_wanted(input: &VideoInput) -> bool {
+    let wanted = pin!(input.keyframe_wanted());
+    wanted.poll(&mut Context::from_waker(Waker::noop())).is_ready()
+}
+
+#[test]
+fn a_track_that_begins_owes_a_keyframe_to_who_watches_already() {
+    let mut stage = Stage::new(60, 2_000);
+    let track = Arc::clone(&stage.track);
+    let input = VideoInput::new(Arc::clone(&track));
+    assert!(is_keyframe_wanted(&input));
+    assert!(!is_keyframe_wanted(&input), "once");
+    stage.sender.show(None);
+    stage.sender.asked(0);
+    stage.sender.show(Some(track));
+    assert!(!is_keyframe_wanted(&input), "nobody watches");
+    stage.sender.asked(100);
+    assert!(is_keyframe_wanted(&input));
 }
 
 #[test]
