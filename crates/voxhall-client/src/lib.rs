@@ -40,8 +40,8 @@
 //! # Streams
 //!
 //! A Go Live stream is one more [`VoiceConnection`], beside that of the room in which it is shown: `VoiceClient::go_live`
-//! begins one, `VoiceClient::watch` takes part in somebody's. Programs with a Gateway library of their own name
-//! [`Room::Stream`] in a [`ConnectionInfo`].
+//! begins one, `VoiceClient::watch` takes part in somebody's, `VoiceClient::watch_when_live` waits for it to begin.
+//! Programs with a Gateway library of their own name [`Room::Stream`] in a [`ConnectionInfo`].
 //!
 //! # Features
 //!

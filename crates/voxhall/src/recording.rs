@@ -1,5 +1,6 @@
 //! Writing down what is heard: everyone in one WAV file, or each person's Opus packets as they are; and what is shown.
 
+mod files;
 mod movie;
 
 use std::collections::hash_map::Entry;
@@ -15,6 +16,7 @@ use voxhall_media::ogg::OpusTags;
 use voxhall_media::record::{MixRecorder, OggTrack, Timeline};
 use voxhall_protocol::ids::UserId;
 
+pub use files::Files;
 pub use movie::{MovieRecording, MovieTarget};
 
 type Track = Box<OggTrack<BufWriter<File>>>;

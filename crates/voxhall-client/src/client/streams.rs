@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use tokio::sync::{mpsc, oneshot};
 use voxhall_protocol::Extra;
 use voxhall_protocol::gateway::{
-    ClientMessage, StreamCreated, StreamDelete, StreamDeleteReason, StreamKey, StreamServerUpdate,
+    ClientMessage, Event, StreamCreated, StreamDelete, StreamDeleteReason, StreamKey, StreamServerUpdate,
     StreamSetPaused,
 };
 use voxhall_protocol::ids::{ChannelId, ServerId, UserId};
@@ -14,6 +14,9 @@ use super::VoiceClient;
 use crate::connection::{Reason, Room, StreamRoom};
 use crate::video::{VideoKind, VideoOptions};
 use crate::{ConnectionConfig, Error, GatewayRequest, VoiceConnection};
+
+/// Events that may wait while the server is asked for a stream.
+const EVENTS: usize = 256;
 
 /// The streams that were asked for.
 #[derive(Default)]
@@ -67,6 +70,32 @@ impl VoiceClient {
             return Err(Error::NotInRoom);
         }
         self.take_part(stream).await
+    }
+
+    /// Watches somebody's stream as soon as there is one, now or whenever it begins. To wait no longer, drop the future.
+    ///
+    /// # Errors
+    /// As [`watch`](Self::watch), but not because nobody streams there; [`Error::GatewayGone`] if that can no longer be
+    /// told.
+    pub async fn watch_when_live(&self, stream: StreamKey) -> Result<VoiceConnection, Error> {
+        // From before the first try on: what begins behind it must not be missed.
+        let mut events = self.events(EVENTS);
+        loop {
+            let missed = events.missed();
+            match self.watch(stream).await {
+                Err(Error::StreamRefused {
+                    reason: StreamDeleteReason::StreamEnded,
+                    ..
+                }) => {}
+                watched => return watched,
+            }
+            loop {
+                let event = events.recv().await.ok_or(Error::GatewayGone)?;
+                if goes_live(&event, stream) || events.missed() != missed {
+                    break;
+                }
+            }
+        }
     }
 
     /// The connection to a stream that this account shows or watches, unless it has ended.
@@ -254,6 +283,15 @@ fn stream_config(voice: &ConnectionConfig, own: bool) -> ConnectionConfig {
         video: Some(VideoOptions { show, ..video }),
         ..voice.clone()
     }
+}
+
+/// Whether an event tells that the owner of a stream is live in its room.
+fn goes_live(event: &Event, stream: StreamKey) -> bool {
+    let Event::VoiceStateUpdate(state) = event else {
+        return false;
+    };
+    state.self_stream == Some(true)
+        && (state.user_id, state.channel_id) == (stream.owner(), Some(stream.channel()))
 }
 
 fn refused(stream: StreamKey, reason: StreamDeleteReason) -> Error {

@@ -7,15 +7,17 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use voxhall_client::video::{VideoOptions, VideoWant};
 use voxhall_client::{
-    ConnectionConfig, ConnectionState, OpusPacket, Subscription, VideoFrame, VideoWants, VoiceConnection,
+    ConnectionConfig, ConnectionState, Error, OpusPacket, Reason, Subscription, VideoFrame, VideoWants,
+    VoiceConnection,
 };
+use voxhall_protocol::gateway::{StreamDeleteReason, StreamKey};
 use voxhall_protocol::ids::{ChannelId, UserId};
 
 use super::account::{Account, AccountArgs, Fallback};
-use super::session::Session;
+use super::session::{Ended, Session};
 use crate::output;
 use crate::progress::{Progress, clock};
-use crate::recording::{MovieRecording, MovieTarget, Recording, Target};
+use crate::recording::{Files, MovieTarget};
 
 /// Packets that may wait to be written: ten seconds of twenty people.
 pub const PACKETS: usize = 10_000;
@@ -26,14 +28,15 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// How often what is ready is written out.
 const FLUSH: Duration = Duration::from_secs(1);
 
-/// Record a voice channel: everyone in one WAV file, or each person's sound and pictures untouched
+/// Record a voice channel, or a Go Live stream in it: everyone in one WAV file, or each person's sound and pictures untouched
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   voxhall record heard.wav --seconds 10               everyone, mixed
   voxhall record heard.opus --user minstrel           one person's packets, as they were sent
   voxhall record heard --channel 966416163309518878   a folder with one such file for each person
   voxhall record seen.mkv --video                     pictures and sound of the first who shows something
-  voxhall record seen --video                         a folder: NAME.opus of everyone, NAME.mkv of who shows something")]
+  voxhall record seen --video                         a folder: NAME.opus of everyone, NAME.mkv of who shows something
+  voxhall record seen.mkv --video --stream minstrel   the Go Live stream of one person, to its end")]
 pub struct Args {
     /// NAME.wav for a mix, NAME.opus for one person, any other name for a folder with a file for each; with --video
     /// NAME.mkv, NAME.webm or NAME.ivf for one person
@@ -48,6 +51,11 @@ pub struct Args {
     #[arg(long = "user", value_name = "USER")]
     users: Vec<String>,
 
+    /// Record this person's Go Live stream instead of the channel, by id or by the name in dev.json: waits until it
+    /// begins, and stops when it ends
+    #[arg(long, value_name = "USER", conflicts_with = "users")]
+    stream: Option<String>,
+
     /// Stop after this many seconds [default: when asked to]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     seconds: Option<u64>,
@@ -61,11 +69,14 @@ pub struct Args {
 }
 
 impl Args {
-    /// Records until the time is over or the person asks to stop; the files are whole in any case.
+    /// Records until the time is over, the stream has ended or the person asks to stop; the files are whole in any
+    /// case.
     pub async fn run(self) -> Result<()> {
         let mut account = self.account.resolve(Fallback::Bot(1))?;
         let channel = account.voice_channel(self.channel)?;
         let only = account.users_named(&self.users)?;
+        let owner = self.stream.as_deref().map(|name| account.user_named(name));
+        let owner = owner.transpose()?;
         // A name of another kind shows before anything is joined.
         if self.video {
             MovieTarget::of(&self.out)?;
@@ -83,20 +94,107 @@ impl Args {
         let Some(mut session) = Session::log_in(&account).await? else {
             return Ok(());
         };
-        let Some(connection) = session.join(&account, channel).await? else {
+        let Some(room) = session.join(&account, channel).await? else {
             return Ok(());
         };
-        let job = Job {
+        let outcome = match owner {
+            Some(owner) => self.record_stream(&mut session, &room, owner).await,
+            None => self.record_room(&mut session, &room, only).await,
+        };
+        session.leave(&room).await;
+        outcome
+    }
+
+    async fn record_room(
+        &self,
+        session: &mut Session,
+        room: &VoiceConnection,
+        only: HashSet<UserId>,
+    ) -> Result<()> {
+        let job = self.job(room, only, self.time());
+        if let Some(channel) = room.channel() {
+            eprintln!("Recording channel {channel}. Ctrl-C stops.");
+        }
+        job.run(session, room, std::future::pending()).await
+    }
+
+    /// Records a stream in the room, from its begin or from now on, to its end.
+    async fn record_stream(
+        &self,
+        session: &mut Session,
+        room: &VoiceConnection,
+        owner: UserId,
+    ) -> Result<()> {
+        let begin = Instant::now();
+        // A name that cannot be written shows now, and not when somebody goes live.
+        let nothing = Files::begin(&self.out, self.video, HashSet::new(), begin)?;
+        let whose = self.stream.as_deref().unwrap_or_default();
+        let stream = match self.watch_stream(session, room, owner).await {
+            Ok(Some(stream)) => stream,
+            missed => {
+                nothing.discard()?;
+                missed?;
+                bail!("{whose} did not go live, so nothing was recorded");
+            }
+        };
+        // The same files are begun anew: their time counts from now on.
+        drop(nothing);
+        let time = self.time().map(|time| time.saturating_sub(begin.elapsed()));
+        let job = self.job(&stream, HashSet::new(), time);
+        eprintln!("Recording the stream of {whose}. Ctrl-C stops.");
+        let outcome = job.run(session, &stream, std::future::pending()).await;
+        stream.leave().await;
+        outcome
+    }
+
+    /// Watches a stream of the room as soon as there is one; `None` if the time is over or the person asks to stop
+    /// before that.
+    async fn watch_stream(
+        &self,
+        session: &mut Session,
+        room: &VoiceConnection,
+        owner: UserId,
+    ) -> Result<Option<VoiceConnection>> {
+        let client = session.client.clone();
+        let whose = self.stream.as_deref().unwrap_or_default();
+        if owner == client.user().id {
+            bail!("{whose} is who records, and nobody watches a stream of their own; name another with --as");
+        }
+        let channel = room.channel().context("the channel was left at once")?;
+        let stream = StreamKey::new(room.room().guild(), channel, owner);
+        let watching = async {
+            match client.watch(stream).await {
+                Err(Error::StreamRefused {
+                    reason: StreamDeleteReason::StreamEnded,
+                    ..
+                }) => {
+                    eprintln!("Waiting for {whose} to go live. Ctrl-C stops.");
+                    Ok(client.watch_when_live(stream).await?)
+                }
+                watched => Ok(watched?),
+            }
+        };
+        let time = self.time().unwrap_or(Duration::MAX);
+        let in_time = async { tokio::time::timeout(time, watching).await.ok().transpose() };
+        match session.during(room, in_time).await? {
+            Ended::Done(stream) => Ok(stream),
+            Ended::Stopped => Ok(None),
+        }
+    }
+
+    fn time(&self) -> Option<Duration> {
+        self.seconds.map(Duration::from_secs)
+    }
+
+    /// What is to be recorded of a connection, from now on.
+    fn job(&self, connection: &VoiceConnection, only: HashSet<UserId>, time: Option<Duration>) -> Job<'_> {
+        Job {
             packets: connection.packets(PACKETS),
-            pictures: self.video.then(|| watch(&connection, &only)),
+            pictures: self.video.then(|| watch(connection, &only)),
             out: &self.out,
             only,
-            time: self.seconds.map(Duration::from_secs),
-        };
-        eprintln!("Recording channel {channel}. Ctrl-C stops.");
-        let outcome = job.run(&mut session, &connection, std::future::pending()).await;
-        session.leave(&connection).await;
-        outcome
+            time,
+        }
     }
 }
 
@@ -129,8 +227,8 @@ pub struct Job<'a> {
 }
 
 impl Job<'_> {
-    /// Records until the time or `until` is over, the person asks to stop, or the connection ends. What was heard
-    /// until then is closed whole, whatever ended it.
+    /// Records until the time or `until` is over, the person asks to stop, or the connection ends, as a stream's does
+    /// when the stream is over. What was heard until then is closed whole, whatever ended it.
     pub async fn run(
         mut self,
         session: &mut Session,
@@ -146,14 +244,27 @@ impl Job<'_> {
                 lost = lost_for(connection, PATIENCE) => lost,
             }
         };
-        let ended = session.during(connection, writing).await;
+        let ended = match session.during(connection, writing).await {
+            Err(error) if is_end_of_stream(&error) => {
+                eprintln!("The stream has ended.");
+                Ok(())
+            }
+            ended => ended.map(drop),
+        };
+        let rest = self.write_rest(&mut recording);
         let (now, summary) = (Instant::now(), recording.progress());
         let length = clock(recording.length(now));
-        for file in recording.finish(now)? {
-            output::line(&format!("{} ({length})", file.display()))?;
+        match recording.finish(now) {
+            Ok(files) => {
+                for file in files {
+                    output::line(&format!("{} ({length})", file.display()))?;
+                }
+                eprintln!("recorded {summary}");
+                ended.and(rest)
+            }
+            // Why it ended tells more than that there was nothing to write then.
+            Err(unwritten) => ended.and(rest).and(Err(unwritten)),
         }
-        eprintln!("recorded {summary}");
-        ended.map(drop)
     }
 
     async fn write(&mut self, recording: &mut Files) -> Result<()> {
@@ -163,14 +274,8 @@ impl Job<'_> {
         loop {
             tokio::select! {
                 () = over.as_mut() => return Ok(()),
-                packet = self.packets.recv() => match packet {
-                    Some(packet) => recording.push(packet)?,
-                    None => bail!("the connection has ended"),
-                },
-                picture = next_picture(self.pictures.as_mut()) => match picture {
-                    Some(picture) => recording.push_picture(&picture)?,
-                    None => bail!("the connection has ended"),
-                },
+                packet = next(Some(&mut self.packets)) => recording.push(packet)?,
+                picture = next(self.pictures.as_mut()) => recording.push_picture(&picture)?,
                 _ = flush.tick() => {
                     let now = Instant::now();
                     recording.flush(now)?;
@@ -185,103 +290,52 @@ impl Job<'_> {
             }
         }
     }
+
+    /// Writes what has come before the end, and was not taken yet.
+    fn write_rest(&mut self, recording: &mut Files) -> Result<()> {
+        while let Some(packet) = self.packets.try_recv() {
+            recording.push(packet)?;
+        }
+        while let Some(picture) = self.pictures.as_mut().and_then(Subscription::try_recv) {
+            recording.push_picture(&picture)?;
+        }
+        Ok(())
+    }
 }
 
-/// The next picture; none ever where pictures are not recorded.
-async fn next_picture(pictures: Option<&mut Subscription<VideoFrame>>) -> Option<VideoFrame> {
-    match pictures {
-        Some(pictures) => pictures.recv().await,
-        None => std::future::pending().await,
+/// The next of what comes; none ever where nothing is wanted, or nothing more comes: whoever waits beside this sees
+/// that the connection is over, and why.
+async fn next<T>(subscription: Option<&mut Subscription<T>>) -> T {
+    if let Some(subscription) = subscription
+        && let Some(next) = subscription.recv().await
+    {
+        return next;
     }
+    std::future::pending().await
 }
 
-/// The files of a recording: of sound, of pictures, or both.
-struct Files {
-    start: Instant,
-    sound: Option<Recording>,
-    pictures: Option<MovieRecording>,
-}
-
-impl Files {
-    fn begin(out: &Path, video: bool, only: HashSet<UserId>, now: Instant) -> Result<Self> {
-        let target = video.then(|| MovieTarget::of(out)).transpose()?;
-        // A single file of pictures has their sound in it.
-        let has_own_sound = matches!(target, None | Some(MovieTarget::Folder(_)));
-        let sound = has_own_sound
-            .then(|| Recording::begin(Target::of(out), only.clone(), now))
-            .transpose()?;
-        let pictures = target
-            .map(|target| MovieRecording::begin(target, only, now))
-            .transpose()?;
-        Ok(Self {
-            start: now,
-            sound,
-            pictures,
-        })
-    }
-
-    fn push(&mut self, packet: OpusPacket) -> Result<()> {
-        if let Some(pictures) = &mut self.pictures {
-            pictures.push_sound(&packet)?;
-        }
-        match &mut self.sound {
-            Some(sound) => sound.push(packet),
-            None => Ok(()),
-        }
-    }
-
-    fn push_picture(&mut self, picture: &VideoFrame) -> Result<()> {
-        match &mut self.pictures {
-            Some(pictures) => pictures.push_picture(picture),
-            None => Ok(()),
-        }
-    }
-
-    fn flush(&mut self, now: Instant) -> Result<()> {
-        if let Some(pictures) = &mut self.pictures {
-            pictures.flush(now)?;
-        }
-        self.sound.as_mut().map_or(Ok(()), |sound| sound.flush(now))
-    }
-
-    fn progress(&self) -> String {
-        let sound = self.sound.as_ref().map(Recording::progress);
-        let pictures = self.pictures.as_ref().map(MovieRecording::progress);
-        sound.into_iter().chain(pictures).collect::<Vec<_>>().join(", ")
-    }
-
-    fn length(&self, now: Instant) -> Duration {
-        now.saturating_duration_since(self.start)
-    }
-
-    /// Closes every file, and names them.
-    fn finish(self, now: Instant) -> Result<Vec<PathBuf>> {
-        let sound = self.sound.map(|sound| sound.finish(now));
-        let pictures = self.pictures.map(MovieRecording::finish);
-        let mut files = Vec::new();
-        for written in [sound, pictures].into_iter().flatten() {
-            files.extend(written?);
-        }
-        Ok(files)
-    }
+/// Whether a stream has ended as streams do.
+fn is_end_of_stream(error: &anyhow::Error) -> bool {
+    let reason = StreamDeleteReason::StreamEnded;
+    matches!(error.downcast_ref(), Some(Error::Ended(Reason::StreamEnded(ended))) if *ended == reason)
 }
 
 /// Fails once no media could flow for `patience`.
 async fn lost_for(connection: &VoiceConnection, patience: Duration) -> Result<()> {
     let mut states = connection.watch();
-    loop {
-        // An error means that the connection is over, which the caller sees as well.
-        if states.wait_for(|state| !state.has_media()).await.is_err() {
-            return std::future::pending().await;
-        }
+    while states.wait_for(|state| !state.has_media()).await.is_ok() {
         let back = states.wait_for(ConnectionState::has_media);
-        if tokio::time::timeout(patience, back).await.is_err() {
-            bail!(
+        match tokio::time::timeout(patience, back).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(_)) => break,
+            Err(_) => bail!(
                 "the connection was lost for more than {} s; the recording ends there",
                 patience.as_secs()
-            );
+            ),
         }
     }
+    // The connection is over, which the caller sees as well.
+    std::future::pending().await
 }
 
 impl Account {

@@ -2,8 +2,8 @@
 
 use std::future::Future;
 
-use anyhow::{Result, bail};
-use voxhall_client::{ConnectionState, Reason, VoiceClient, VoiceConnection};
+use anyhow::Result;
+use voxhall_client::{ConnectionState, Error, Reason, VoiceClient, VoiceConnection};
 use voxhall_protocol::ids::ChannelId;
 
 use super::account::Account;
@@ -45,7 +45,7 @@ impl Session {
     }
 
     /// Lets `work` go on until it is done, the person asks to stop, or the connection ends for good. Tells on the
-    /// way what becomes of the connection.
+    /// way what becomes of the connection; its end is [`Error::Ended`].
     pub async fn during<T>(
         &mut self,
         connection: &VoiceConnection,
@@ -60,7 +60,8 @@ impl Session {
                 changed = states.changed() => {
                     let state = states.borrow_and_update().clone();
                     if changed.is_err() || state.is_final() {
-                        bail!("the connection has ended: {}", state.reason().unwrap_or(&Reason::Dropped));
+                        let reason = state.reason().cloned().unwrap_or(Reason::Dropped);
+                        return Err(Error::Ended(reason).into());
                     }
                     if !matches!(state, ConnectionState::Connected) {
                         eprintln!("{state}");
