@@ -20,6 +20,40 @@ const A_WHILE: Duration = Duration::from_millis(300);
 /// What the voice gateway says up to Session Description, in reads: upgrade, Hello, Ready, Session Description.
 const HANDSHAKE_READS: usize = 4;
 
+/// A server, and a bot that hears a room.
+struct Hall {
+    server: Server,
+    channel: ChannelId,
+    listener: VoiceClient,
+    listening: VoiceConnection,
+}
+
+impl Hall {
+    async fn open() -> Result<Self> {
+        let server = Server::start()?;
+        let channel = server.world.voice_channels[0];
+        let listener = server.world.login_bot(0).await?;
+        let listening = listener.join(server.world.guild_id, channel).await?;
+        Ok(Self {
+            server,
+            channel,
+            listener,
+            listening,
+        })
+    }
+
+    /// What is heard of a client.
+    fn hears(&self, client: &VoiceClient) -> Listener {
+        Listener::to(&self.listening, client.user().id)
+    }
+}
+
+/// Checks that what is played goes on for a while, without a gap.
+async fn goes_on(heard: &mut Listener) {
+    let until = heard.last() + 10;
+    heard.catch_up(until).await;
+}
+
 /// A bot whose voice socket is led through a cable. Any token is a bot of the development world.
 async fn log_in(world: &World, token: &str) -> Result<(VoiceClient, ConnectionConfig)> {
     let trust = Trust::CaFile(world.ca.clone());
@@ -73,23 +107,19 @@ async fn until(what: &str, is_so: impl Fn() -> bool) -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn at_every_step_of_the_voice_handshake() -> Result<()> {
-    let server = Server::start()?;
-    let world = &server.world;
-    let voice = server.places()?.voice_endpoint;
-    let channel = world.voice_channels[0];
-    let listener = world.login_bot(0).await?;
-    let listening = listener.join(world.guild_id, channel).await?;
+    let hall = Hall::open().await?;
+    let (world, voice) = (&hall.server.world, hall.server.places()?.voice_endpoint);
     let mut kept = Vec::new();
     for reads in 0..=HANDSHAKE_READS {
         let cable = Cable::breaking_after(&voice, reads).await?;
         let (client, config) = log_in(world, &format!("cut after {reads} reads")).await?;
-        let connection = join_by_way_of(&client, world, channel, config, cable.address());
+        let connection = join_by_way_of(&client, world, hall.channel, config, cable.address());
         kept.push((reads, cable, client, connection));
     }
     for (reads, cable, client, connection) in &kept {
         let connected = tokio::time::timeout(PATIENCE, connection.connected()).await;
         connected.with_context(|| format!("cut after {reads} reads: {}", connection.state()))??;
-        let mut heard = Listener::to(&listening, client.user().id);
+        let mut heard = hall.hears(client);
         let track = connection.play(Numbered::default());
         heard.follow(20).await;
         track.stop();
@@ -103,22 +133,18 @@ async fn at_every_step_of_the_voice_handshake() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_the_voice_socket_while_media_flow() -> Result<()> {
-    let server = Server::start()?;
-    let world = &server.world;
-    let voice = server.places()?.voice_endpoint;
-    let channel = world.voice_channels[0];
-    let listener = world.login_bot(0).await?;
-    let listening = listener.join(world.guild_id, channel).await?;
+    let hall = Hall::open().await?;
+    let (world, voice) = (&hall.server.world, hall.server.places()?.voice_endpoint);
     let observer = world.login_bot(1).await?;
-    let mut observer = Observer::join(observer, Some(world.guild_id), channel, &voice).await;
+    let mut observer = Observer::join(observer, Some(world.guild_id), hall.channel, &voice).await;
 
     let cable = Cable::to(&voice).await?;
     let (client, config) = log_in(world, "cut again and again").await?;
-    let connection = join_by_way_of(&client, world, channel, config, cable.address());
+    let connection = join_by_way_of(&client, world, hall.channel, config, cable.address());
     connection.connected().await?;
     let joined = observer.witness.expect("VOICE_STATE_UPDATE").await;
     assert_eq!(joined["user_id"], client.user().id.to_string());
-    let mut heard = Listener::to(&listening, client.user().id);
+    let mut heard = hall.hears(&client);
     let _track = connection.play(Numbered::default());
     heard.follow(5).await;
 
@@ -144,8 +170,7 @@ async fn of_the_voice_socket_while_media_flow() -> Result<()> {
             "{} sockets for {cuts} cuts",
             cable.connections()
         );
-        let until = heard.last() + 10;
-        heard.catch_up(until).await;
+        goes_on(&mut heard).await;
     }
     // Who left would have to join again, which all would be told.
     observer.witness.is_told_nothing(A_WHILE).await;
@@ -154,7 +179,7 @@ async fn of_the_voice_socket_while_media_flow() -> Result<()> {
         .never(VoiceOpcode::ClientDisconnect.number(), A_WHILE)
         .await;
     ensure!(
-        listening.participants().contains(&client.user().id),
+        hall.listening.participants().contains(&client.user().id),
         "it is still in the room"
     );
     Ok(())
@@ -162,22 +187,19 @@ async fn of_the_voice_socket_while_media_flow() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_the_main_gateway_while_media_flow() -> Result<()> {
-    let server = Server::start()?;
-    let world = &server.world;
-    let channel = world.voice_channels[0];
-    let listener = world.login_bot(0).await?;
-    let listening = listener.join(world.guild_id, channel).await?;
+    let hall = Hall::open().await?;
+    let world = &hall.server.world;
 
     let cable = Cable::to(world.address()).await?;
     let mut config = world.bot("cut from the main gateway");
     config.gateway = Some(format!("wss://{}", cable.address()));
     let client = VoiceClient::login(config).await?;
-    let connection = client.join(world.guild_id, channel).await?;
+    let connection = client.join(world.guild_id, hall.channel).await?;
     let (mut own, mut other) = (
         Witness::of(&client, "the client"),
-        Witness::of(&listener, "the other"),
+        Witness::of(&hall.listener, "the other"),
     );
-    let mut heard = Listener::to(&listening, client.user().id);
+    let mut heard = hall.hears(&client);
     let _track = connection.play(Numbered::default());
     heard.follow(5).await;
     for cuts in 1..=2 {
@@ -196,8 +218,7 @@ async fn of_the_main_gateway_while_media_flow() -> Result<()> {
             ConnectionState::Connected,
             "voice is not touched"
         );
-        let until = heard.last() + 10;
-        heard.catch_up(until).await;
+        goes_on(&mut heard).await;
     }
     other.is_told_nothing(A_WHILE).await;
 
