@@ -4,7 +4,8 @@
 use bytes::Bytes;
 
 use super::bits::Bits;
-use super::nal::{annex_b, from_length_prefixed, nal_units, unescaped};
+use super::nal::{nal_units, unescaped};
+use super::sets::{ParameterSets, cropped, push_sets};
 use super::{PictureSize, VideoCodec};
 
 const SLICE: u8 = 1;
@@ -157,53 +158,29 @@ fn picture_size(bits: &mut Bits<'_>, chroma: u32) -> Option<PictureSize> {
         bits.skip(1)?;
     }
     bits.skip(1)?;
-    if !bits.flag()? {
-        return Some(PictureSize { width, height });
+    let size = PictureSize { width, height };
+    if bits.flag()? {
+        cropped(size, bits, chroma, fields)
+    } else {
+        Some(size)
     }
-    let (across, down) = match chroma {
-        1 => (2, 2),
-        2 => (2, 1),
-        _ => (1, 1),
-    };
-    let mut crop = || bits.golomb();
-    let (left, right, top, bottom) = (crop()?, crop()?, crop()?, crop()?);
-    Some(PictureSize {
-        width: width.checked_sub(left.checked_add(right)?.checked_mul(across)?)?,
-        height: height.checked_sub(top.checked_add(bottom)?.checked_mul(down * fields)?)?,
-    })
 }
 
 /// `AVCDecoderConfigurationRecord`: the parameter sets of a track, and how its units are delimited.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AvcConfig {
-    /// Bytes of the length before each unit: 1, 2 or 4.
-    length_size: usize,
-    parameter_sets: Vec<Bytes>,
-}
+pub struct AvcConfig(ParameterSets);
 
 impl AvcConfig {
     /// Reads a record.
     #[must_use]
     pub fn parse(record: &Bytes) -> Option<Self> {
-        let length_size = usize::from(record.get(4)? & 3) + 1;
-        let mut parameter_sets = Vec::new();
+        let mut sets = ParameterSets::with_length_byte(*record.get(4)?)?;
         let mut at = 5;
         for mask in [0x1F, 0xFF] {
             let count = record.get(at)? & mask;
-            at += 1;
-            for _ in 0..count {
-                let length = record.get(at..at + 2)?;
-                let length = usize::from(u16::from_be_bytes([length[0], length[1]]));
-                at += 2;
-                record.get(at..at + length)?;
-                parameter_sets.push(record.slice(at..at + length));
-                at += length;
-            }
+            at = sets.read(record, at + 1, count.into())?;
         }
-        (length_size != 3).then_some(Self {
-            length_size,
-            parameter_sets,
-        })
+        Some(Self(sets))
     }
 
     /// Makes the record of a track that begins with this keyframe in normal form; `None` if it lacks a parameter set.
@@ -218,10 +195,7 @@ impl AvcConfig {
         for (wanted, reserved, most) in [(SPS, 0xE0, 31), (PPS, 0, 255)] {
             let units: Vec<&[u8]> = of_kind(wanted).take(most).collect();
             record.push(reserved | units.len() as u8);
-            for unit in units {
-                record.extend_from_slice(&(unit.len() as u16).to_be_bytes());
-                record.extend_from_slice(unit);
-            }
+            push_sets(&mut record, &units);
         }
         if has_chroma_format(sps[1]) {
             let parsed = Sps::parse(sps)?;
@@ -238,20 +212,13 @@ impl AvcConfig {
     /// A frame of the track in normal form: a keyframe gets the parameter sets if it has none of its own.
     #[must_use]
     pub fn frame(&self, frame: &[u8]) -> Option<Bytes> {
-        let stream = from_length_prefixed(frame, self.length_size)?;
-        let lacks_sets = is_keyframe(&stream) && !nal_units(&stream).any(|unit| kind(unit) == SPS);
-        let stream = if lacks_sets {
-            let sets = self.parameter_sets.iter().map(|set| &set[..]);
-            annex_b(sets.filter(|set| !set.is_empty()).chain(nal_units(&stream)))
-        } else {
-            stream
-        };
-        Some(VideoCodec::H264.normal_form(stream))
+        self.0.frame(VideoCodec::H264, frame, |unit| kind(unit) == SPS)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::nal::annex_b;
     use super::*;
 
     /// Written by x264 for 176x144.

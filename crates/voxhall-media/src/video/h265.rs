@@ -4,7 +4,8 @@
 use bytes::Bytes;
 
 use super::bits::Bits;
-use super::nal::{annex_b, from_length_prefixed, nal_units, unescaped};
+use super::nal::{nal_units, unescaped};
+use super::sets::{ParameterSets, cropped, push_sets};
 use super::{PictureSize, VideoCodec};
 
 const RANDOM_ACCESS: std::ops::RangeInclusive<u8> = 16..=23;
@@ -90,7 +91,7 @@ impl Sps {
         let (width, height) = (bits.golomb()?, bits.golomb()?);
         let mut size = PictureSize { width, height };
         if bits.flag()? {
-            size = cropped(size, &mut bits, if separate_planes { 0 } else { chroma })?;
+            size = cropped(size, &mut bits, if separate_planes { 0 } else { chroma }, 1)?;
         }
         let luma_depth = bits.golomb().filter(|depth| *depth <= 8)?;
         let chroma_depth = bits.golomb().filter(|depth| *depth <= 8)?;
@@ -120,30 +121,9 @@ fn skip_layers(bits: &mut Bits<'_>, layers: u32) -> Option<()> {
     lengths.iter().try_for_each(|&length| bits.skip(length))
 }
 
-fn cropped(size: PictureSize, bits: &mut Bits<'_>, chroma: u32) -> Option<PictureSize> {
-    let (across, down) = match chroma {
-        1 => (2, 2),
-        2 => (2, 1),
-        _ => (1, 1),
-    };
-    let mut crop = || bits.golomb();
-    let (left, right, top, bottom) = (crop()?, crop()?, crop()?, crop()?);
-    Some(PictureSize {
-        width: size
-            .width
-            .checked_sub(left.checked_add(right)?.checked_mul(across)?)?,
-        height: size
-            .height
-            .checked_sub(top.checked_add(bottom)?.checked_mul(down)?)?,
-    })
-}
-
 /// `HEVCDecoderConfigurationRecord`: the parameter sets of a track, and how its units are delimited.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HevcConfig {
-    length_size: usize,
-    parameter_sets: Vec<Bytes>,
-}
+pub struct HevcConfig(ParameterSets);
 
 /// Bytes of a record before its lists of parameter sets.
 const FIXED_LENGTH: usize = 22;
@@ -152,27 +132,15 @@ impl HevcConfig {
     /// Reads a record.
     #[must_use]
     pub fn parse(record: &Bytes) -> Option<Self> {
-        let length_size = usize::from(record.get(FIXED_LENGTH - 1)? & 3) + 1;
+        let mut sets = ParameterSets::with_length_byte(*record.get(FIXED_LENGTH - 1)?)?;
         let lists = *record.get(FIXED_LENGTH)?;
-        let mut parameter_sets = Vec::new();
         let mut at = FIXED_LENGTH + 1;
         for _ in 0..lists {
             let header = record.get(at..at + 3)?;
             let count = u16::from_be_bytes([header[1], header[2]]);
-            at += 3;
-            for _ in 0..count {
-                let length = record.get(at..at + 2)?;
-                let length = usize::from(u16::from_be_bytes([length[0], length[1]]));
-                at += 2;
-                record.get(at..at + length)?;
-                parameter_sets.push(record.slice(at..at + length));
-                at += length;
-            }
+            at = sets.read(record, at + 3, count.into())?;
         }
-        (length_size != 3).then_some(Self {
-            length_size,
-            parameter_sets,
-        })
+        Some(Self(sets))
     }
 
     /// Makes the record of a track that begins with this keyframe in normal form; `None` if it lacks a parameter set.
@@ -197,10 +165,7 @@ impl HevcConfig {
         for wanted in [VPS, SPS, PPS] {
             let units: Vec<&[u8]> = of_kind(wanted).take(64).collect();
             record.extend([0x80 | wanted, 0, units.len() as u8]);
-            for unit in units {
-                record.extend_from_slice(&(unit.len() as u16).to_be_bytes());
-                record.extend_from_slice(unit);
-            }
+            push_sets(&mut record, &units);
         }
         Some(record)
     }
@@ -208,20 +173,13 @@ impl HevcConfig {
     /// A frame of the track in normal form: a keyframe gets the parameter sets if it has none of its own.
     #[must_use]
     pub fn frame(&self, frame: &[u8]) -> Option<Bytes> {
-        let stream = from_length_prefixed(frame, self.length_size)?;
-        let lacks_sets = is_keyframe(&stream) && !nal_units(&stream).any(|unit| kind(unit) == SPS);
-        let stream = if lacks_sets {
-            let sets = self.parameter_sets.iter().map(|set| &set[..]);
-            annex_b(sets.filter(|set| !set.is_empty()).chain(nal_units(&stream)))
-        } else {
-            stream
-        };
-        Some(VideoCodec::H265.normal_form(stream))
+        self.0.frame(VideoCodec::H265, frame, |unit| kind(unit) == SPS)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::nal::annex_b;
     use super::*;
 
     /// Written by x265 for 176x144.

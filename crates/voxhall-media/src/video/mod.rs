@@ -10,6 +10,7 @@ mod bits;
 mod h264;
 mod h265;
 mod nal;
+mod sets;
 mod vp8;
 mod vp9;
 
