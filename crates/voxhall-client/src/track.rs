@@ -4,6 +4,7 @@
 //! takes frames out of it. Neither a task nor a channel is involved while a track plays.
 
 mod player;
+mod reader;
 #[cfg(feature = "opus-codec")]
 mod volume;
 
@@ -19,6 +20,7 @@ use voxhall_media::source::{AudioFrame, AudioSource};
 use crate::video::track::Companion;
 
 pub(crate) use player::{Player, Playhead, Taken};
+pub(crate) use reader::{Reader, Space, end_of};
 #[cfg(feature = "opus-codec")]
 pub(crate) use volume::{Adjustable, Knob};
 
@@ -108,12 +110,7 @@ impl TrackHandle {
 
     /// Waits until the track is over and says how it ended.
     pub async fn finished(&self) -> TrackState {
-        let mut watch = self.watch();
-        match watch.wait_for(TrackState::is_over).await {
-            Ok(state) => state.clone(),
-            // The sender lives in the track, which this handle holds.
-            Err(_) => TrackState::Stopped,
-        }
+        end_of(self.watch()).await
     }
 
     /// How much of it was sent.
@@ -150,8 +147,7 @@ impl fmt::Debug for Track {
 
 /// A source with the frames read ahead from it.
 pub(crate) struct Track {
-    /// Taken out by the feeding thread while it reads; `None` once the source has ended.
-    source: Mutex<Option<Box<dyn AudioSource>>>,
+    source: Reader<dyn AudioSource>,
     reel: Mutex<Reel>,
     /// For those who watch; the media threads look at the reel only, which is cheaper.
     state: watch::Sender<TrackState>,
@@ -194,7 +190,7 @@ impl Track {
         wake: Box<dyn Fn() + Send + Sync>,
     ) -> Arc<Self> {
         Arc::new(Self {
-            source: Mutex::new(Some(source)),
+            source: Reader::new(Some(source)),
             reel: Mutex::default(),
             state: watch::Sender::new(TrackState::Queued),
             companion,
@@ -204,32 +200,21 @@ impl Track {
 
     /// Reads ahead until the buffer is full; `false` when there is nothing more to read, now or ever.
     pub(crate) fn feed(&self) -> bool {
-        let mut source = self.source.lock();
-        while let Some(open) = source.as_mut() {
-            {
-                let reel = self.reel.lock();
-                if reel.over {
-                    *source = None;
-                    break;
-                }
-                if reel.samples >= READ_AHEAD {
-                    return true;
-                }
+        let space = || {
+            let reel = self.reel.lock();
+            match reel.samples {
+                _ if reel.over => Space::None,
+                READ_AHEAD.. => Space::Full,
+                _ => Space::Free,
             }
-            let ended = match open.next_frame() {
-                Ok(Some(frame)) => {
-                    let mut reel = self.reel.lock();
-                    reel.samples += u64::from(frame.samples());
-                    reel.frames.push_back(frame);
-                    continue;
-                }
-                Ok(None) => TrackState::Finished,
-                Err(error) => TrackState::Failed(error.to_string()),
-            };
-            self.reel.lock().ended = Some(ended);
-            *source = None;
-        }
-        false
+        };
+        let take = |frame: AudioFrame| {
+            let mut reel = self.reel.lock();
+            reel.samples += u64::from(frame.samples());
+            reel.frames.push_back(frame);
+        };
+        let ended = |how| self.reel.lock().ended = Some(how);
+        self.source.read(space, |open| open.next_frame(), take, ended)
     }
 
     /// The frame that is due now; it will begin at `clock`, in samples.
@@ -282,10 +267,7 @@ impl Track {
         }
         // Who sees that the state is final, sees that the track is over.
         self.state.send_replace(how);
-        // A feeding thread may be reading just now; it lets go of the source itself when it sees the end.
-        if let Some(mut source) = self.source.try_lock() {
-            *source = None;
-        }
+        self.source.release();
         (self.wake)();
     }
 

@@ -13,7 +13,7 @@ use voxhall_media::payload::{Packetizer, PayloadList};
 use voxhall_media::video::{EncodedFrame, VIDEO_CLOCK, VideoCodec, VideoSource};
 
 use crate::Error;
-use crate::track::TrackState;
+use crate::track::{Reader, Space, TrackState, end_of};
 
 /// How far a source is read ahead, in ticks of the video clock: half a second.
 const READ_AHEAD: u64 = VIDEO_CLOCK as u64 / 2;
@@ -50,12 +50,7 @@ impl VideoTrackHandle {
 
     /// Waits until the track is over and says how it ended.
     pub async fn finished(&self) -> TrackState {
-        let mut watch = self.watch();
-        match watch.wait_for(TrackState::is_over).await {
-            Ok(state) => state.clone(),
-            // The sender lives in the track, which this handle holds.
-            Err(_) => TrackState::Stopped,
-        }
+        end_of(self.watch()).await
     }
 
     /// How far it is, by the time of the picture that was sent, or withheld, last.
@@ -201,8 +196,7 @@ impl Companion {
 /// A source of pictures with those that are read ahead from it, cut into payloads.
 pub(crate) struct VideoTrack {
     pub(crate) codec: VideoCodec,
-    /// Taken out once the source has ended; `None` from the begin for a track that is handed its pictures.
-    source: Mutex<Option<Box<dyn VideoSource>>>,
+    source: Reader<dyn VideoSource>,
     packetizer: Mutex<Packetizer>,
     reel: Mutex<Reel>,
     pub(crate) state: watch::Sender<TrackState>,
@@ -276,7 +270,7 @@ impl VideoTrack {
         Arc::new(Self {
             codec,
             is_live: source.is_none(),
-            source: Mutex::new(source),
+            source: Reader::new(source),
             packetizer: Mutex::new(Packetizer::new(codec, MAX_PAYLOAD, first_picture)),
             reel: Mutex::default(),
             state: watch::Sender::new(TrackState::Queued),
@@ -291,33 +285,21 @@ impl VideoTrack {
 
     /// Reads ahead until enough waits; `false` when there is nothing more to read, now or ever.
     pub(crate) fn feed(&self) -> bool {
-        let mut source = self.source.lock();
         let was_empty = self.reel.lock().frames.is_empty();
-        let mut goes_on = false;
-        while let Some(open) = source.as_mut() {
-            {
-                let reel = self.reel.lock();
-                if reel.over {
-                    *source = None;
-                    break;
-                }
-                if reel.is_full() {
-                    goes_on = true;
-                    break;
-                }
+        let space = || {
+            let reel = self.reel.lock();
+            match reel.is_full() {
+                _ if reel.over => Space::None,
+                true => Space::Full,
+                false => Space::Free,
             }
-            let ended = match open.next_frame() {
-                Ok(Some(frame)) => {
-                    self.push(&frame);
-                    continue;
-                }
-                Ok(None) => TrackState::Finished,
-                Err(error) => TrackState::Failed(error.to_string()),
-            };
-            self.reel.lock().ended = Some(ended);
-            *source = None;
-        }
-        drop(source);
+        };
+        let take = |frame: EncodedFrame| {
+            // A track that is over has no space the next time.
+            self.push(&frame);
+        };
+        let ended = |how| self.reel.lock().ended = Some(how);
+        let goes_on = self.source.read(space, |open| open.next_frame(), take, ended);
         // The pacing thread sleeps while there is nothing to send.
         if was_empty {
             (self.wake)(Wake::Frame);
@@ -413,10 +395,7 @@ impl VideoTrack {
         }
         // Who sees that the state is final, sees that the track is over.
         self.state.send_replace(how);
-        // A feeding thread may be reading just now; it lets go of the source itself when it sees the end.
-        if let Some(mut source) = self.source.try_lock() {
-            *source = None;
-        }
+        self.source.release();
         (self.wake)(Wake::Over);
     }
 
