@@ -411,6 +411,9 @@ impl Speaker {
 }
 
 #[cfg(test)]
+mod together;
+
+#[cfg(test)]
 mod tests {
     use voxhall_protocol::voice::EncryptionMode;
     use voxhall_transport::rtp::RtpHeader;

@@ -11,19 +11,27 @@ use super::{StreamClock, Timeline};
 use crate::assembly::AssembledFrame;
 use crate::matroska::{AudioTrack, MatroskaWriter, VideoTrack};
 use crate::video::{EncodedFrame, PictureSize, VIDEO_CLOCK, VideoCodec};
-use crate::{Result, SAMPLE_RATE, duration_of};
+use crate::{Result, SAMPLE_RATE, duration_of, samples_in};
 
-/// How long the begin is held back for the word of the sender on how pictures and sound belong together. Browsers report
-/// on their sound every five seconds on average, at random between half of that and half as much again.
+/// How long pictures and sound are held back for the word of the sender on how they belong together. Browsers report on
+/// their sound every five seconds on average, at random between half of that and half as much again.
 const HOLD: Duration = Duration::from_secs(8);
 
 /// Bytes that are held back at most.
 const MAX_HELD: usize = 32 << 20;
 
+/// How far reports may move sound from where it is by its arrival. What is farther off was reported before the sender
+/// began to count anew.
+const BELIEVED: Duration = Duration::from_secs(2);
+
+/// Times in the file are told by the millisecond.
+const LEAST_STEP: Duration = Duration::from_millis(1);
+
 /// Writes one person's pictures and sound, untouched, side by side.
 ///
 /// The file begins at the first keyframe. Pictures and sound are put at their places by what the sender's reports say
-/// about their common clock (RFC 3550, section 6.4.1), or as they arrive while there is no report.
+/// about their common clock (RFC 3550, section 6.4.1). Until both are reported on, some seconds are held back in memory;
+/// without any report they are put as they arrive.
 #[derive(Debug)]
 pub struct MovieTrack<W: Write> {
     writer: MatroskaWriter<W>,
@@ -37,7 +45,7 @@ pub struct MovieTrack<W: Write> {
     start: u64,
     held: VecDeque<Item>,
     held_bytes: usize,
-    /// When the begin is held back no longer; `None` if it is not any more.
+    /// Until when all is held back; `None` if nothing is.
     hold_until: Option<Instant>,
 }
 
@@ -54,8 +62,10 @@ pub enum Taken {
 #[derive(Debug, Clone, Copy)]
 struct Lane {
     rate: u32,
-    /// A timestamp, and the sender's clock at that instant.
+    /// A timestamp, and the sender's clock at that instant; `None` while there is no report on the source.
     captured: Option<(u32, Duration)>,
+    /// Whether something has come whose source was not reported on yet.
+    unreported: bool,
     /// The timestamp placed last, and its place.
     placed: Option<(u32, u64)>,
 }
@@ -80,8 +90,17 @@ impl Lane {
         Self {
             rate,
             captured: None,
+            unreported: false,
             placed: None,
         }
+    }
+
+    /// Something comes with this timestamp, and this time of the sender's clock if that is known. Whether that is
+    /// unknown for the first time since it was known, which is worth waiting for a report.
+    fn comes(&mut self, timestamp: u32, captured: Option<Duration>) -> bool {
+        // Another source of the same person has a clock of its own, so nothing is kept.
+        self.captured = captured.map(|at| (timestamp, at));
+        !std::mem::replace(&mut self.unreported, captured.is_none()) && captured.is_none()
     }
 
     /// Nanoseconds of the sender's clock at a timestamp.
@@ -89,6 +108,11 @@ impl Lane {
         let (known, at) = self.captured?;
         let step = i128::from(timestamp.wrapping_sub(known).cast_signed());
         Some(at.as_nanos() as i128 + step * 1_000_000_000 / i128::from(self.rate))
+    }
+
+    /// The first place that comes behind what was placed.
+    fn least(&self) -> u64 {
+        self.placed.map_or(0, |(_, place)| place + samples_in(LEAST_STEP))
     }
 
     /// The place of a timestamp of the other lane, which was captured at `captured`, beside what was placed of this one.
@@ -153,9 +177,9 @@ impl<W: Write + Seek> MovieTrack<W> {
         if frame.codec != self.codec {
             return Ok(Taken::OtherCodec);
         }
-        self.pictures.captured = captured
-            .map(|at| (frame.timestamp, at))
-            .or(self.pictures.captured);
+        if self.pictures.comes(frame.timestamp, captured) {
+            self.hold(frame.arrived);
+        }
         let place = self.picture_clock.place(frame.timestamp, frame.arrived);
         let item = Item::Picture {
             timestamp: frame.timestamp,
@@ -183,7 +207,9 @@ impl<W: Write + Seek> MovieTrack<W> {
         arrival: Instant,
         captured: Option<Duration>,
     ) -> Result<()> {
-        self.sound.captured = captured.map(|at| (timestamp, at)).or(self.sound.captured);
+        if self.sound.comes(timestamp, captured) {
+            self.hold(arrival);
+        }
         let placed: Vec<_> = self
             .packets
             .push(sequence, timestamp, payload, arrival)?
@@ -225,6 +251,11 @@ impl<W: Write + Seek> MovieTrack<W> {
             })?;
         }
         self.writer.finish()
+    }
+
+    /// Holds back what comes from now on, until it is reported on.
+    fn hold(&mut self, now: Instant) {
+        self.hold_until = self.hold_until.max(Some(now + HOLD));
     }
 
     fn take(&mut self, item: Item, now: Instant) -> Result<()> {
@@ -270,7 +301,9 @@ impl<W: Write + Seek> MovieTrack<W> {
                 let captured = self.sound.captured_at(timestamp);
                 let place = captured
                     .and_then(|captured| self.pictures.place_beside(captured))
-                    .unwrap_or(place);
+                    .filter(|beside| beside.abs_diff(place) <= samples_in(BELIEVED))
+                    .unwrap_or(place)
+                    .max(self.sound.least());
                 self.sound.placed = Some((timestamp, place));
                 // What was said before the first picture is not in the file.
                 match self.time_of(place) {
@@ -356,7 +389,12 @@ mod tests {
                 }
             }
         }
-        let file = track.unwrap().finish().unwrap().into_inner();
+        times(track.unwrap())
+    }
+
+    /// Closes a recording. The times of all packets, in milliseconds, by track.
+    fn times(track: MovieTrack<Cursor<Vec<u8>>>) -> (Vec<u64>, Vec<u64>) {
+        let file = track.finish().unwrap().into_inner();
         let mut reader = MatroskaReader::new(&file[..]).unwrap();
         let (mut pictures, mut sound) = (Vec::new(), Vec::new());
         while let Some(packet) = reader.next_packet().unwrap() {
@@ -386,6 +424,37 @@ mod tests {
         let (pictures, sound) = record(u32::MAX);
         assert_eq!(pictures[..3], [0, 100, 200]);
         assert_eq!(sound[..3], [10, 30, 50]);
+    }
+
+    #[test]
+    fn sound_that_is_counted_anew_goes_on_where_it_arrives() {
+        let (start, wall) = (Instant::now(), Duration::from_secs(1_000));
+        let anew = 2_000_000_000;
+        // The new source has no report yet, or the report is still that on the old timestamps, ten hours ago.
+        let stale = wall + Duration::from_secs(40_000);
+        for captured_anew in [None, Some(stale)] {
+            let first = picture(0, start);
+            let timeline = Timeline::starting_at(start);
+            let file = Cursor::new(Vec::new());
+            let mut track = MovieTrack::new(file, timeline, &first, Some(wall), "test").unwrap();
+            for index in 0..100_u16 {
+                let passed = Duration::from_millis(20) * u32::from(index);
+                let (origin, captured) = match index {
+                    ..50 => (0, Some(wall + passed)),
+                    _ => (anew, captured_anew.map(|at| at + passed)),
+                };
+                let timestamp = origin + u32::from(index) * 960;
+                let packet = SILENCE.to_vec().into();
+                track
+                    .push_sound(index, timestamp, packet, start + passed, captured)
+                    .unwrap();
+            }
+            let (_, sound) = times(track);
+            assert_eq!(sound.len(), 100);
+            for (time, index) in sound.iter().zip(0..) {
+                assert_eq!(*time, index * 20, "{captured_anew:?}");
+            }
+        }
     }
 
     #[test]
