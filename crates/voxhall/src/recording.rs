@@ -5,7 +5,7 @@ mod movie;
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -66,7 +66,7 @@ enum Output {
     },
     Single {
         path: PathBuf,
-        file: Option<BufWriter<File>>,
+        reservation: Reservation,
         track: Option<(UserId, Track)>,
     },
     Folder {
@@ -84,18 +84,13 @@ impl Recording {
                 let recorder = Box::new(MixRecorder::new(create(&path)?, timeline)?);
                 Output::Mix { path, recorder }
             }
-            Target::Single(path) => {
-                let file = Some(create(&path)?);
-                Output::Single {
-                    path,
-                    file,
-                    track: None,
-                }
-            }
+            Target::Single(path) => Output::Single {
+                reservation: Reservation::of(path.clone())?,
+                path,
+                track: None,
+            },
             Target::Folder(path) => {
-                fs::create_dir_all(&path).with_context(|| {
-                    format!("cannot make the folder {}; give another name", path.display())
-                })?;
+                make_folder(&path)?;
                 let tracks = HashMap::new();
                 Output::Folder { path, tracks }
             }
@@ -119,9 +114,9 @@ impl Recording {
         let (sequence, timestamp, arrived) = (packet.sequence, packet.timestamp, packet.arrived);
         let written = match &mut self.output {
             Output::Mix { recorder, .. } => recorder.push(user, sequence, timestamp, payload, arrived),
-            Output::Single { path, file, track } => {
-                if let Some(file) = file.take() {
-                    *track = Some((user, new_track(file, self.timeline, user, path)?));
+            Output::Single { path, track, .. } => {
+                if track.is_none() {
+                    *track = Some((user, new_track(create(path)?, self.timeline, user, path)?));
                 }
                 match track {
                     Some((speaker, track)) if *speaker == user => {
@@ -179,14 +174,17 @@ impl Recording {
                 close(recorder.finish(now).context(unwritable)?)?;
                 written.push(path);
             }
-            Output::Single { path, track, .. } => match track {
+            Output::Single {
+                path,
+                track,
+                reservation,
+            } => match track {
                 Some((_, track)) => {
                     close(track.finish(now).context(unwritable)?)?;
                     written.push(path);
                 }
                 None => {
-                    fs::remove_file(&path)
-                        .with_context(|| format!("cannot remove the empty {}", path.display()))?;
+                    reservation.give_back()?;
                     bail!("nobody spoke, so {} was not written", path.display());
                 }
             },
@@ -209,13 +207,49 @@ impl Recording {
 }
 
 fn create(path: &Path) -> Result<BufWriter<File>> {
-    let file = File::create(path).with_context(|| {
-        format!(
-            "cannot write {}; name a file in a folder you may write to",
-            path.display()
-        )
-    })?;
+    let file = File::create(path).with_context(|| unwritable_name(path))?;
     Ok(BufWriter::new(file))
+}
+
+fn make_folder(path: &Path) -> Result<()> {
+    fs::create_dir_all(path)
+        .with_context(|| format!("cannot make the folder {}; give another name", path.display()))
+}
+
+/// A name under which something will be written, if there is something. What was there before stays until then.
+#[derive(Debug)]
+pub struct Reservation {
+    path: PathBuf,
+    is_new: bool,
+}
+
+impl Reservation {
+    fn of(path: PathBuf) -> Result<Self> {
+        let is_new = !path.exists();
+        OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(&path)
+            .with_context(|| unwritable_name(&path))?;
+        Ok(Self { path, is_new })
+    }
+
+    /// Nothing was written under this name.
+    pub fn give_back(self) -> Result<()> {
+        let path = self.path;
+        let is_ours = self.is_new && fs::metadata(&path).is_ok_and(|file| file.len() == 0);
+        if is_ours {
+            fs::remove_file(&path).with_context(|| format!("cannot remove the empty {}", path.display()))?;
+        }
+        Ok(())
+    }
+}
+
+fn unwritable_name(path: &Path) -> String {
+    format!(
+        "cannot write {}; name a file in a folder you may write to",
+        path.display()
+    )
 }
 
 fn new_track(file: BufWriter<File>, timeline: Timeline, user: UserId, path: &Path) -> Result<Track> {
@@ -309,6 +343,8 @@ mod tests {
         let error = record("none.opus", &[UserId(9)], folder.path()).unwrap_err();
         assert!(error.to_string().contains("nobody spoke"), "{error}");
         assert!(!folder.path().join("none.opus").exists());
+        record("one.opus", &[UserId(9)], folder.path()).unwrap_err();
+        assert!(folder.path().join("one.opus").exists(), "an older one stays");
     }
 
     #[test]

@@ -17,7 +17,7 @@ use super::account::{Account, AccountArgs, Fallback};
 use super::session::{Ended, Session};
 use crate::output;
 use crate::progress::{Progress, clock};
-use crate::recording::{Files, MovieTarget};
+use crate::recording::{Files, MovieTarget, Reservation};
 
 /// Packets that may wait to be written: ten seconds of twenty people.
 pub const PACKETS: usize = 10_000;
@@ -127,18 +127,14 @@ impl Args {
     ) -> Result<()> {
         let begin = Instant::now();
         // A name that cannot be written shows now, and not when somebody goes live.
-        let nothing = Files::begin(&self.out, self.video, HashSet::new(), begin)?;
+        let reservation = Files::reserve(&self.out, self.video)?;
         let whose = self.stream.as_deref().unwrap_or_default();
-        let stream = match self.watch_stream(session, room, owner).await {
-            Ok(Some(stream)) => stream,
-            missed => {
-                nothing.discard()?;
-                missed?;
-                bail!("{whose} did not go live, so nothing was recorded");
-            }
+        let stream = self.watch_stream(session, room, owner).await;
+        // The recording takes the name for itself.
+        reservation.map_or(Ok(()), Reservation::give_back)?;
+        let Some(stream) = stream? else {
+            bail!("{whose} did not go live, so nothing was recorded");
         };
-        // The same files are begun anew: their time counts from now on.
-        drop(nothing);
         let time = self.time().map(|time| time.saturating_sub(begin.elapsed()));
         let job = self.job(&stream, HashSet::new(), time);
         eprintln!("Recording the stream of {whose}. Ctrl-C stops.");

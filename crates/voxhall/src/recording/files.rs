@@ -1,15 +1,14 @@
 //! All that one recording writes.
 
 use std::collections::HashSet;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use voxhall_client::{OpusPacket, VideoFrame};
 use voxhall_protocol::ids::UserId;
 
-use super::{MovieRecording, MovieTarget, Recording, Target};
+use super::{MovieRecording, MovieTarget, Recording, Reservation, Target, make_folder};
 
 /// The files of a recording: of sound, of pictures, or both.
 pub struct Files {
@@ -35,6 +34,17 @@ impl Files {
             sound,
             pictures,
         })
+    }
+
+    /// Finds out whether what a name stands for can be written later. Of a folder nothing has to be given back.
+    pub fn reserve(out: &Path, video: bool) -> Result<Option<Reservation>> {
+        if video && let MovieTarget::Single(path, _) = MovieTarget::of(out)? {
+            return Reservation::of(path).map(Some);
+        }
+        match Target::of(out) {
+            Target::Mix(path) | Target::Single(path) => Reservation::of(path).map(Some),
+            Target::Folder(path) => make_folder(&path).map(|()| None),
+        }
     }
 
     /// Takes a packet of sound as it arrives.
@@ -74,15 +84,6 @@ impl Files {
     /// How long it has gone on.
     pub fn length(&self, now: Instant) -> Duration {
         now.saturating_duration_since(self.start)
-    }
-
-    /// Removes what was begun and has nothing in it.
-    pub fn discard(self) -> Result<()> {
-        // A file that has to have something in it is removed where that is missed.
-        for file in self.finish(Instant::now()).unwrap_or_default() {
-            fs::remove_file(&file).with_context(|| format!("cannot remove the empty {}", file.display()))?;
-        }
-        Ok(())
     }
 
     /// Closes every file, and names them.

@@ -1,7 +1,7 @@
 //! Writing down what is shown: each person's pictures, with their sound, as they are.
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -16,7 +16,7 @@ use voxhall_media::record::{MovieTrack, StreamClock, Taken, Timeline};
 use voxhall_media::video::{EncodedFrame, VIDEO_CLOCK, VideoCodec};
 use voxhall_protocol::ids::UserId;
 
-use super::{close, create};
+use super::{Reservation, close, create, make_folder};
 
 /// Packets of sound that are kept for pictures that arrive later: half a second.
 const RECENT: usize = 25;
@@ -66,6 +66,8 @@ impl MovieTarget {
 /// A recording of pictures that grows. [`finish`](Self::finish) closes its files whole.
 pub struct MovieRecording {
     target: MovieTarget,
+    /// The name of a single file.
+    reservation: Option<Reservation>,
     timeline: Timeline,
     /// Whom to record; empty means everyone.
     only: HashSet<UserId>,
@@ -97,14 +99,17 @@ enum Open {
 impl MovieRecording {
     /// Begins a recording.
     pub fn begin(target: MovieTarget, only: HashSet<UserId>, now: Instant) -> Result<Self> {
-        match &target {
-            MovieTarget::Folder(path) => fs::create_dir_all(path)
-                .with_context(|| format!("cannot make the folder {}; give another name", path.display()))?,
+        let reservation = match &target {
+            MovieTarget::Folder(path) => {
+                make_folder(path)?;
+                None
+            }
             // A name that cannot be written shows now, and not when somebody switches on a camera.
-            MovieTarget::Single(path, _) => drop(create(path)?),
-        }
+            MovieTarget::Single(path, _) => Some(Reservation::of(path.clone())?),
+        };
         Ok(Self {
             target,
+            reservation,
             timeline: Timeline::starting_at(now),
             only,
             single: None,
@@ -179,7 +184,7 @@ impl MovieRecording {
             }
         }
         if let (MovieTarget::Single(path, _), []) = (&self.target, &self.written[..]) {
-            fs::remove_file(path).with_context(|| format!("cannot remove the empty {}", path.display()))?;
+            self.reservation.take().map_or(Ok(()), Reservation::give_back)?;
             bail!("nobody showed anything, so {} was not written", path.display());
         }
         self.written.sort();
@@ -458,6 +463,14 @@ mod tests {
         let error = recording.finish().unwrap_err().to_string();
         assert!(error.contains("nobody showed anything"), "{error}");
         assert!(!folder.path().join("none.mkv").exists());
+        std::fs::write(folder.path().join("older.mkv"), "precious").unwrap();
+        let recording = begin(folder.path(), "older.mkv", &[], Instant::now()).unwrap();
+        recording.finish().unwrap_err();
+        let kept = std::fs::read(folder.path().join("older.mkv")).unwrap();
+        assert_eq!(
+            kept, b"precious",
+            "what was there stays until there is something to write"
+        );
     }
 
     #[test]
