@@ -17,7 +17,10 @@ const MOST: usize = 200;
 
 fuzz_target!(|input: &[u8]| {
     let file: Arc<[u8]> = input.into();
-    let Ok(mut movie) = movie::open_with(move || Ok(Cursor::new(Arc::clone(&file))), MovieOptions::default()) else {
+    let Ok(mut movie) = movie::open_with(
+        move || Ok(Cursor::new(Arc::clone(&file))),
+        MovieOptions::default(),
+    ) else {
         return;
     };
     let mut frames = Vec::new();
@@ -34,7 +37,9 @@ fuzz_target!(|input: &[u8]| {
     }
     if let Some(sound) = &mut movie.sound {
         for _ in 0..MOST {
-            let Ok(Some(frame)) = sound.next_frame() else { break };
+            let Ok(Some(frame)) = sound.next_frame() else {
+                break;
+            };
             assert!((120..=5760).contains(&frame.samples()));
         }
     }
@@ -51,7 +56,10 @@ fn as_ivf(codec: VideoCodec, frames: &[EncodedFrame]) {
     let file = writer.finish().expect("memory takes everything");
     let mut reader = IvfReader::new(&file[..]).expect("the own file");
     for frame in frames {
-        let read = reader.next_frame().expect("the own file").expect("as many pictures");
+        let read = reader
+            .next_frame()
+            .expect("the own file")
+            .expect("as many pictures");
         assert_eq!(read.data, frame.data);
     }
 }
@@ -64,7 +72,8 @@ fn as_matroska(codec: VideoCodec, frames: &[EncodedFrame]) {
         return;
     };
     let file = Cursor::new(Vec::new());
-    let mut writer = MatroskaWriter::new(file, Some(&track), Some(AudioTrack), "fuzz").expect("memory takes everything");
+    let mut writer =
+        MatroskaWriter::new(file, Some(&track), Some(AudioTrack), "fuzz").expect("memory takes everything");
     for (frame, index) in frames.iter().zip(0..) {
         let time = Duration::from_millis(index * 33);
         writer.write_video(time, frame).expect("memory takes everything");
@@ -72,7 +81,10 @@ fn as_matroska(codec: VideoCodec, frames: &[EncodedFrame]) {
     let file = writer.finish().expect("memory takes everything").into_inner();
     let mut reader = MatroskaReader::new(&file[..]).expect("the own file");
     for (frame, index) in frames.iter().zip(0..) {
-        let read = reader.next_packet().expect("the own file").expect("as many pictures");
+        let read = reader
+            .next_packet()
+            .expect("the own file")
+            .expect("as many pictures");
         assert_eq!((read.time, read.keyframe), (index * 33_000_000, frame.keyframe));
     }
     assert!(reader.next_packet().expect("the own file").is_none());
