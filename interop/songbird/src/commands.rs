@@ -38,20 +38,29 @@ async fn play_in(context: &Context, channel: ChannelId, hz: f64) -> String {
     let manager = songbird::get(context).await.expect("songbird is registered");
     let call = manager.join(guild(), channel).await.expect("joins");
     let track = call.lock().await.play_input(tone(hz, SECONDS));
-    track.add_event(Event::Track(TrackEvent::End), Leave(manager)).expect("the track is live");
+    track
+        .add_event(Event::Track(TrackEvent::End), Leave(manager))
+        .expect("the track is live");
     format!("Playing {hz} Hz in {}.", channel.mention())
 }
 
 async fn obey(context: &Context, command: &CommandInteraction) -> serenity::Result<()> {
     let Some(channel) = channel_of(context, command.user.id) else {
         let answer = CreateInteractionResponseMessage::new().content(NOT_IN_VOICE);
-        return command.create_response(context, CreateInteractionResponse::Message(answer)).await;
+        return command
+            .create_response(context, CreateInteractionResponse::Message(answer))
+            .await;
     };
     command.defer(context).await?;
     let hz = command.data.options.iter().find(|option| option.name == "hz");
-    let hz = hz.and_then(|option| option.value.as_i64()).expect("the option is required");
+    let hz = hz
+        .and_then(|option| option.value.as_i64())
+        .expect("the option is required");
     let answer = play_in(context, channel, hz as f64).await;
-    command.edit_response(context, EditInteractionResponse::new().content(answer)).await.map(drop)
+    command
+        .edit_response(context, EditInteractionResponse::new().content(answer))
+        .await
+        .map(drop)
 }
 
 struct Commanded;
@@ -59,14 +68,25 @@ struct Commanded;
 #[async_trait]
 impl EventHandler for Commanded {
     async fn cache_ready(&self, context: Context, _: Vec<GuildId>) {
-        let hz = CreateCommandOption::new(CommandOptionType::Integer, "hz", "How high").required(true).min_int_value(20);
-        let play = CreateCommand::new("play").description("Plays a tone in your voice channel").add_option(hz);
-        guild().create_command(&context, play).await.expect("the command is registered");
+        let hz = CreateCommandOption::new(CommandOptionType::Integer, "hz", "How high")
+            .required(true)
+            .min_int_value(20);
+        let play = CreateCommand::new("play")
+            .description("Plays a tone in your voice channel")
+            .add_option(hz);
+        guild()
+            .create_command(&context, play)
+            .await
+            .expect("the command is registered");
         say("ready");
     }
 
     async fn message(&self, context: Context, message: Message) {
-        let Some(hz) = message.content.strip_prefix("!play ").and_then(|hz| hz.parse().ok()) else {
+        let Some(hz) = message
+            .content
+            .strip_prefix("!play ")
+            .and_then(|hz| hz.parse().ok())
+        else {
             return;
         };
         let answer = match channel_of(&context, message.author.id) {
@@ -77,7 +97,10 @@ impl EventHandler for Commanded {
     }
 
     async fn interaction_create(&self, context: Context, interaction: Interaction) {
-        if let Some(command) = interaction.command().filter(|command| command.data.name == "play") {
+        if let Some(command) = interaction
+            .command()
+            .filter(|command| command.data.name == "play")
+        {
             obey(&context, &command).await.expect("the answer is taken");
         }
     }
@@ -88,7 +111,10 @@ pub async fn run() {
         | GatewayIntents::GUILD_VOICE_STATES
         | GatewayIntents::GUILD_MESSAGES
         | GatewayIntents::MESSAGE_CONTENT;
-    let mut bot =
-        client(intents).event_handler(Commanded).register_songbird().await.expect("the client is built");
+    let mut bot = client(intents)
+        .event_handler(Commanded)
+        .register_songbird()
+        .await
+        .expect("the client is built");
     bot.start().await.expect("the client runs until it is ended");
 }

@@ -23,6 +23,9 @@ pub fn say(event: &str) {
 /// A client of the judge's server.
 pub fn client(intents: GatewayIntents) -> ClientBuilder {
     // The library's own rate limiter does not know of a proxy and would wait for nothing.
-    let http = HttpBuilder::new(setting("TOKEN")).proxy(setting("BASE")).ratelimiter_disabled(true).build();
+    let http = HttpBuilder::new(setting("TOKEN"))
+        .proxy(setting("BASE"))
+        .ratelimiter_disabled(true)
+        .build();
     ClientBuilder::new_with_http(http, intents)
 }

@@ -6,7 +6,9 @@ use std::time::Duration;
 use serenity::all::{Context, EventHandler, GatewayIntents, GuildId};
 use serenity::async_trait;
 use songbird::driver::{Channels, DecodeConfig, DecodeMode, SampleRate};
-use songbird::{Config, CoreEvent, Event, EventContext, EventHandler as VoiceHandler, SerenityInit, TrackEvent};
+use songbird::{
+    Config, CoreEvent, Event, EventContext, EventHandler as VoiceHandler, SerenityInit, TrackEvent,
+};
 use tokio::sync::{mpsc, Notify};
 
 use crate::judged::{client, guild, id, say, setting};
@@ -20,8 +22,17 @@ impl VoiceHandler for Listener {
     async fn act(&self, context: &EventContext<'_>) -> Option<Event> {
         if let EventContext::VoiceTick(tick) = context {
             let mut heard = self.0.lock().expect("no holder panics");
-            for voice in tick.speaking.values().filter_map(|voice| voice.decoded_voice.as_ref()) {
-                heard.extend(voice.iter().step_by(2).map(|sample| f64::from(*sample) / 32_768.0));
+            for voice in tick
+                .speaking
+                .values()
+                .filter_map(|voice| voice.decoded_voice.as_ref())
+            {
+                heard.extend(
+                    voice
+                        .iter()
+                        .step_by(2)
+                        .map(|sample| f64::from(*sample) / 32_768.0),
+                );
             }
         }
         None
@@ -41,7 +52,9 @@ impl VoiceHandler for Ended {
 async fn play(call: &tokio::sync::Mutex<songbird::Call>, hz: f64, seconds: usize) {
     let ended = Arc::new(Notify::new());
     let track = call.lock().await.play_input(tone(hz, seconds));
-    track.add_event(Event::Track(TrackEvent::End), Ended(ended.clone())).expect("the track is live");
+    track
+        .add_event(Event::Track(TrackEvent::End), Ended(ended.clone()))
+        .expect("the track is live");
     tokio::time::timeout(Duration::from_secs(seconds as u64 + 10), ended.notified())
         .await
         .expect("the track ends in its time");
@@ -57,7 +70,9 @@ async fn visit(context: Context) {
     say("joined");
 
     let heard = Arc::new(Mutex::new(Vec::new()));
-    call.lock().await.add_global_event(CoreEvent::VoiceTick.into(), Listener(heard.clone()));
+    call.lock()
+        .await
+        .add_global_event(CoreEvent::VoiceTick.into(), Listener(heard.clone()));
     play(&call, hz, 5).await;
     say("played");
     {
@@ -66,7 +81,10 @@ async fn visit(context: Context) {
         println!(r#"{{"event":"heard","level":{:.1}}}"#, level(second, listen_hz));
     }
 
-    manager.join(guild(), channel("SECOND_CHANNEL")).await.expect("moves");
+    manager
+        .join(guild(), channel("SECOND_CHANNEL"))
+        .await
+        .expect("moves");
     play(&call, hz, 1).await;
     say("moved");
     manager.remove(guild()).await.expect("leaves");
@@ -85,8 +103,10 @@ impl EventHandler for Ready {
 
 pub async fn run() {
     let (ready, mut contexts) = mpsc::channel(1);
-    let config = Config::default()
-        .decode_mode(DecodeMode::Decode(DecodeConfig::new(Channels::Stereo, SampleRate::Hz48000)));
+    let config = Config::default().decode_mode(DecodeMode::Decode(DecodeConfig::new(
+        Channels::Stereo,
+        SampleRate::Hz48000,
+    )));
     let mut bot = client(GatewayIntents::GUILDS | GatewayIntents::GUILD_VOICE_STATES)
         .event_handler(Ready(ready))
         .register_songbird_from_config(config)
