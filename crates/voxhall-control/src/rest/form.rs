@@ -45,6 +45,22 @@ impl Fault {
     }
 }
 
+/// How deep a wrong field is told of; deeper ones are told of at this depth. Writing and dropping a tree goes as deep
+/// as the tree.
+const DEEPEST: usize = 24;
+
+/// The longest step of a path, in bytes.
+const LONGEST_STEP: usize = 256;
+
+/// The steps of a path that can stand in the tree of errors. Some are what a client made up: from the first on that
+/// no tree can have, the fault is told of where that one would begin.
+pub(super) fn reportable<'a>(steps: impl IntoIterator<Item = &'a str>) -> impl Iterator<Item = &'a str> {
+    let steps = steps.into_iter().filter(|step| !step.is_empty());
+    steps
+        .take_while(|step| *step != "_errors" && step.len() <= LONGEST_STEP)
+        .take(DEEPEST)
+}
+
 /// The wrong fields that were found so far.
 #[derive(Debug, Default)]
 pub(crate) struct Form {
@@ -52,18 +68,19 @@ pub(crate) struct Form {
 }
 
 impl Form {
-    /// Notes what is wrong with a field; `field` is its path, as in `options.0.name`.
+    /// Notes what is wrong with a field; `field` is its path, as in `options.0.name`. It consists of the server's own
+    /// words and of numbers: what a client wrote may hold dots.
     pub(crate) fn fault(&mut self, field: impl Display, fault: &Fault) {
         self.note(&field.to_string(), fault.to_json(0));
     }
 
     fn note(&mut self, path: &str, error: Value) {
         let mut place = &mut self.errors;
-        for step in path.split('.') {
+        for step in reportable(path.split('.')) {
             let next = place.entry(step).or_insert_with(|| Value::Object(Map::new()));
             place = next
                 .as_object_mut()
-                .expect("steps lead to objects; lists stand below `_errors` alone");
+                .expect("steps lead to objects; lists stand below `_errors` alone, which is no step");
         }
         place.extend(error.as_object().cloned().into_iter().flatten());
     }
@@ -126,5 +143,18 @@ mod tests {
             },
         }});
         assert_eq!(form.into_errors(), expected);
+    }
+
+    #[test]
+    fn no_path_leads_out_of_the_tree_or_ever_deeper() {
+        let mut form = Form::default();
+        form.fault("a", &Fault::Required);
+        form.fault("a._errors", &Fault::Required);
+        form.fault("a._errors.0", &Fault::Required);
+        let required = json!([{"code": "BASE_TYPE_REQUIRED", "message": "This field is required"}]);
+        assert_eq!(form.into_errors(), json!({"a": {"_errors": required}}));
+        assert_eq!(reportable("a.".repeat(100_000).split('.')).count(), DEEPEST);
+        let long = "x".repeat(LONGEST_STEP + 1);
+        assert!(reportable(["a", &long, "b"]).eq(["a"]));
     }
 }

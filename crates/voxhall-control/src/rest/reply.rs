@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use voxhall_edge::Peer;
 use voxhall_protocol::rest::{ApiError, ApiErrorCode};
 
+use super::form::reportable;
 use super::multipart;
 use crate::Error;
 use crate::previews::Picture;
@@ -208,14 +209,15 @@ impl Failure {
 
     /// A field of the body is wrong; `field` is its path, as in `permission_overwrites.0.type`.
     pub(crate) fn invalid_field(field: &str, message: &str) -> Self {
-        Self::invalid(field, "BASE_TYPE_INVALID", message)
+        Self::invalid(field.split('.'), "BASE_TYPE_INVALID", message)
     }
 
     /// Something that was given is wrong, told in the tree that clients take apart.
-    fn invalid(path: &str, code: &str, message: &str) -> Self {
+    fn invalid<'a>(steps: impl IntoIterator<Item = &'a str>, code: &str, message: &str) -> Self {
         let detail = json!({"_errors": [{"code": code, "message": message}]});
-        let steps = path.split('.').rev().filter(|step| !step.is_empty());
-        Self::invalid_form(steps.fold(detail, |inner, step| json!({ step: inner })))
+        let steps: Vec<&str> = reportable(steps).collect();
+        let lead = |inner, step: &&str| json!({ *step: inner });
+        Self::invalid_form(steps.iter().rev().fold(detail, lead))
     }
 
     /// Fields of the body are wrong: `errors` says for each which and why.
@@ -317,7 +319,7 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Answer<T> {
     let mut reader = serde_json::Deserializer::from_slice(text);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         if error.inner().is_data() {
-            wrong_field(&field_path(error.path()), &error.inner().to_string())
+            wrong_field(steps_to(error.path()), &error.inner().to_string())
         } else {
             Failure::bad_request(ApiErrorCode::InvalidJson)
         }
@@ -330,13 +332,14 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Answer<T> {
 /// Reads the part of a body that stands in this field.
 pub(super) fn read_field<T: DeserializeOwned>(field: &str, value: &Value) -> Answer<T> {
     serde_path_to_error::deserialize(value).map_err(|error| {
-        let inner = field_path(error.path());
-        wrong_field(&format!("{field}.{inner}"), &error.inner().to_string())
+        let outer = field.split('.').map(str::to_owned);
+        let steps = outer.chain(steps_to(error.path())).collect();
+        wrong_field(steps, &error.inner().to_string())
     })
 }
 
-/// A path in the form of [`Failure::invalid`].
-fn field_path(path: &serde_path_to_error::Path) -> String {
+/// The steps of a path, each as it was written: keys may hold dots.
+fn steps_to(path: &serde_path_to_error::Path) -> Vec<String> {
     use serde_path_to_error::Segment;
     let steps = path.iter().filter_map(|segment| match segment {
         Segment::Seq { index } => Some(index.to_string()),
@@ -344,21 +347,22 @@ fn field_path(path: &serde_path_to_error::Path) -> String {
         Segment::Enum { variant } => Some(variant.clone()),
         Segment::Unknown => None,
     });
-    steps.collect::<Vec<_>>().join(".")
+    steps.collect()
 }
 
-fn wrong_field(path: &str, message: &str) -> Failure {
+fn wrong_field(steps: Vec<String>, message: &str) -> Failure {
+    let steps = steps.iter().map(String::as_str);
     // serde tells of a missing field at the object that lacks it.
     let missing = message
         .strip_prefix("missing field `")
         .and_then(|rest| rest.split_once('`'));
     match missing {
         Some((field, _)) => Failure::invalid(
-            &format!("{path}.{field}"),
+            steps.chain([field]),
             "BASE_TYPE_REQUIRED",
             "This field is required",
         ),
-        None => Failure::invalid_field(path, message),
+        None => Failure::invalid(steps, "BASE_TYPE_INVALID", message),
     }
 }
 
@@ -383,7 +387,7 @@ fn unreadable_name(rejection: PathRejection) -> Failure {
     match error.into_kind() {
         ErrorKind::DeserializeError { key, value, .. } | ErrorKind::ParseErrorAtKey { key, value, .. } => {
             let message = format!("Value \"{value}\" is not snowflake.");
-            Failure::invalid(&format!("{key}_id"), "NUMBER_TYPE_COERCE", &message)
+            Failure::invalid([&*format!("{key}_id")], "NUMBER_TYPE_COERCE", &message)
         }
         _ => Failure::invalid_field("path", &message),
     }

@@ -195,3 +195,32 @@ async fn people_find_the_commands_that_they_may_use() {
     );
     assert_eq!(found("Exp", &channel).await, ["private"]);
 }
+
+#[tokio::test]
+async fn languages_of_any_name_are_refused_and_the_server_goes_on() {
+    let server = Server::start().await;
+    let dots = ".".repeat(100_000);
+    let steps = "a.".repeat(50_000);
+    let wrong = [
+        json!({(dots.clone()): "text"}),
+        json!({dots: 5}),
+        json!({(steps.clone()): "text"}),
+        json!({steps: 5}),
+        json!({"a": "1", "a._errors": "1"}),
+        json!({"_errors": 5}),
+        json!({"_errors": "1", "_errors.0": "1"}),
+    ];
+    for names in wrong {
+        let body = json!({"name": "play", "description": "d", "name_localizations": names});
+        let (status, error) = as_bot(&server, "POST", "/commands", body).await;
+        assert_eq!((status, &error["code"]), (400, &json!(50035)));
+        let place = &error["errors"]["name_localizations"];
+        assert!(place.is_object(), "told at the field: {error}");
+    }
+    let body = json!({"name": "play", "description": "d", "name_localizations": {"xx.de": "1"}});
+    let (_, error) = as_bot(&server, "POST", "/commands", body).await;
+    let told = &error["errors"]["name_localizations"];
+    assert_eq!(told["_errors"][0]["code"], "BASE_TYPE_INVALID");
+    let good = json!({"name": "play", "description": "d", "name_localizations": {"de": "spiele"}});
+    assert_eq!(as_bot(&server, "POST", "/commands", good).await.0, 201);
+}

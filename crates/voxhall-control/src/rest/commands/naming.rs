@@ -57,11 +57,14 @@ pub(super) fn localized(
     check: impl Fn(&mut Form, &str, &str),
 ) {
     for (language, text) in texts.value().into_iter().flatten() {
-        let field = format!("{field}.{language}");
         if LANGUAGES.contains(&language.as_str()) {
-            check(form, &field, text);
+            check(form, &format!("{field}.{language}"), text);
         } else {
-            form.fault(&field, &Fault::Invalid("Not a language that clients have."));
+            // Not under its name, which may be anything at all.
+            form.fault(
+                field,
+                &Fault::Invalid("There is a language that clients do not have."),
+            );
         }
     }
 }
