@@ -64,7 +64,7 @@ async fn edit(
     let hand = match edit.request_to_speak_timestamp {
         Nullable::Absent => None,
         Nullable::Null => Some(StageStep::AsksNoMore),
-        Nullable::Value(since) => Some(StageStep::Asks(since.0)),
+        Nullable::Value(since) => Some(StageStep::Asks(time_to_come(&since)?.0)),
     };
     let steps: Vec<StageStep> = place.into_iter().chain(hand).collect();
     core.calls
@@ -103,16 +103,22 @@ fn check(core: &Core, caller: &Caller, record: &VoiceRecord, edit: &PatchVoiceSt
         Nullable::Null => Ok(()),
         Nullable::Value(since) => {
             caller.may_in(&world, channel, Permissions::REQUEST_TO_SPEAK)?;
-            // Both are written alike down to the second, so they compare as text. A second is clocks' tolerance.
-            let now = Timestamp::from_unix_ms(wall::now_ms().saturating_sub(1000));
-            let second = |time: &Timestamp| time.0.get(..19).map(str::to_owned);
-            match (second(since), second(&now)) {
-                (Some(since), Some(now)) if since >= now => Ok(()),
-                _ => Err(Failure::invalid_field(
-                    "request_to_speak_timestamp",
-                    "give a time that is now or later",
-                )),
-            }
+            time_to_come(since).map(|_| ())
         }
     }
+}
+
+/// A time that a client gave, as this server writes it: others are told of it. It is now or later; a second is clocks'
+/// tolerance.
+fn time_to_come(given: &Timestamp) -> Answer<Timestamp> {
+    let now_s = wall::now_ms() / 1000;
+    let time = given
+        .unix_ms()
+        .filter(|time_ms| time_ms / 1000 + 1 >= now_s)
+        .map(Timestamp::from_unix_ms)
+        // After the year 9999 there is no way to write it.
+        .filter(|time| time.unix_ms().is_some());
+    time.ok_or_else(|| {
+        Failure::invalid_field("request_to_speak_timestamp", "give a time that is now or later")
+    })
 }

@@ -304,10 +304,24 @@ async fn edits_that_are_none() {
         ask(&server, &owner, "PATCH", &theirs, elsewhere).await.1["code"],
         50035
     );
-    let past = json!({"request_to_speak_timestamp": "2020-01-01T00:00:00+00:00"});
+    for none in [
+        "2020-01-01T00:00:00+00:00".to_owned(),
+        "zzzz-01-01T00:00:00+00:00".to_owned(),
+        format!("2999-01-01T00:00:00{}", "z".repeat(100_000)),
+        "9999-12-31T23:59:59-99:00".to_owned(),
+        String::new(),
+    ] {
+        let hand = json!({"request_to_speak_timestamp": none});
+        let (status, error) = ask(&server, &listener, "PATCH", &mine, hand).await;
+        assert_eq!((status, &error["code"]), (400, &json!(50035)), "{none:.40}");
+    }
+    let local = json!({"request_to_speak_timestamp": "2999-01-01 02:00:00.5+02:00"});
+    assert_eq!(ask(&server, &listener, "PATCH", &mine, local).await.0, 204);
+    let state = client.expect("VOICE_STATE_UPDATE").await;
+    let told = &state["request_to_speak_timestamp"];
     assert_eq!(
-        ask(&server, &listener, "PATCH", &mine, past).await.1["code"],
-        50035
+        *told, "2999-01-01T00:00:00.500000+00:00",
+        "as the server writes it"
     );
     let for_others = json!({"request_to_speak_timestamp": "2999-01-01T00:00:00+00:00"});
     assert_eq!(
