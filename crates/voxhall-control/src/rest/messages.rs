@@ -318,6 +318,10 @@ async fn edit(
             return Err(Failure::forbidden(ApiErrorCode::NotTheAuthor));
         }
     }
+    let embeds = request.embeds.value().is_some_and(|embeds| !embeds.is_empty());
+    if embeds {
+        may(&core.directory.read(), &caller, channel, Permissions::EMBED_LINKS)?;
+    }
     let after = edited(&core, before, request)?;
     let shown = core.rewrite(&after).await?;
     shown

@@ -266,3 +266,23 @@ async fn a_call_stands_in_the_history_of_its_channel() {
     let (status, error) = call(&server, &token, "DELETE", &path, Value::Null).await;
     assert_eq!((status, &error["code"]), (400, &json!(50021)));
 }
+
+#[tokio::test]
+async fn embeds_need_leave_in_edits_too() {
+    let server = Server::start().await;
+    let (_, sent) = write(&server, "turbulence", TEXT, json!({"content": "hi"})).await;
+    let channel = format!("/channels/{TEXT}");
+    // EMBED_LINKS taken from everybody.
+    let denied = json!({"permission_overwrites": [
+        {"id": GUILD, "type": 0, "allow": "0", "deny": (1_u64 << 14).to_string()},
+    ]});
+    let owner = server.token("Exp");
+    assert_eq!(call(&server, &owner, "PATCH", &channel, denied).await.0, 200);
+    let path = format!("/channels/{TEXT}/messages/{}", sent["id"].as_str().unwrap());
+    let author = server.token("turbulence");
+    let embeds = json!({"embeds": [{"title": "t"}]});
+    let (status, error) = call(&server, &author, "PATCH", &path, embeds).await;
+    assert_eq!((status, &error["code"]), (403, &json!(50013)));
+    let none = json!({"content": "ho", "embeds": []});
+    assert_eq!(call(&server, &author, "PATCH", &path, none).await.0, 200);
+}
