@@ -25,7 +25,10 @@ use crate::control::Core;
 use crate::directory::{CommandChange, World};
 use draft::Draft;
 pub(in crate::rest) use index::may_use;
-pub(in crate::rest) use options::{LARGEST_INTEGER, LONGEST_TEXT, check_choice};
+pub(in crate::rest) use options::{LARGEST_INTEGER, LONGEST_TEXT, MOST, check_choice};
+
+/// What commands are.
+const KINDS: [CommandKind; 3] = [CommandKind::ChatInput, CommandKind::User, CommandKind::Message];
 
 /// How many commands of a kind an application may have in one scope.
 const fn most(kind: CommandKind) -> usize {
@@ -174,14 +177,29 @@ fn limit(count: usize, kind: CommandKind) -> Answer<()> {
     }
 }
 
+/// Refuses more commands than a scope may have, before they are compared with each other.
+fn limit_all(requests: &[PutCommand]) -> Answer<()> {
+    let kind_of = |request: &PutCommand| request.kind.unwrap_or(CommandKind::ChatInput);
+    for kind in KINDS {
+        let alike = requests.iter().filter(|request| kind_of(request) == kind);
+        limit(alike.count(), kind)?;
+    }
+    // Those of no kind at all are refused one by one, but not in any number.
+    if requests.len() > KINDS.map(most).iter().sum() {
+        return Err(Failure::bad_request(ApiErrorCode::TooManyCommands));
+    }
+    Ok(())
+}
+
 /// Makes these the only commands of a scope. Those that keep their names keep their ids.
 async fn put_all(
     core: &Core,
     scope: Scope,
     requests: Vec<PutCommand>,
 ) -> Answer<Json<Vec<ApplicationCommand>>> {
+    limit_all(&requests)?;
     let mut form = Form::default();
-    let mut drafts: Vec<Draft> = Vec::with_capacity(requests.len().min(most(CommandKind::ChatInput)));
+    let mut drafts: Vec<Draft> = Vec::with_capacity(requests.len());
     for (index, request) in requests.into_iter().enumerate() {
         let draft = Draft::read(&mut form, &format!("{index}."), request);
         if drafts
@@ -193,9 +211,6 @@ async fn put_all(
         drafts.push(draft);
     }
     form.finish()?;
-    for kind in [CommandKind::ChatInput, CommandKind::User, CommandKind::Message] {
-        limit(drafts.iter().filter(|draft| draft.kind == kind).count(), kind)?;
-    }
     let drafts: Vec<(Draft, CommandId)> = drafts
         .into_iter()
         .map(|draft| (draft, CommandId(core.directory.next_id())))

@@ -101,6 +101,12 @@ async fn all_commands_of_a_scope_are_replaced_at_once() {
         .collect();
     let (status, error) = as_bot(&server, "PUT", &path, json!(many)).await;
     assert_eq!((status, &error["code"]), (400, &json!(30032)));
+    let same = vec![one; 101];
+    let (_, error) = as_bot(&server, "PUT", &path, json!(same)).await;
+    assert_eq!(error["code"], 30032, "counted before they are compared");
+    let strange = vec![json!({"name": "one", "type": 77}); 131];
+    let (_, error) = as_bot(&server, "PUT", &path, json!(strange)).await;
+    assert_eq!(error["code"], 30032, "whatever kind they are of");
     let (_, still) = as_bot(&server, "GET", &path, Value::Null).await;
     assert_eq!(still, listed, "what is refused changes nothing");
 }

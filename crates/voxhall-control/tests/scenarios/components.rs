@@ -1,5 +1,7 @@
 //! Buttons, menus, forms, and values that are offered while somebody types.
 
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 
 use crate::commands::register;
@@ -103,6 +105,13 @@ async fn menus_give_what_they_offer() {
         let (status, error) = click(&server, "Exp", &message, wrong.clone()).await;
         assert_eq!((status, &error["code"]), (400, &json!(50035)), "{wrong}");
     }
+    // As many as fit in a body are counted, not compared with each other.
+    let values: Vec<String> = (10_000..38_000).map(|value| value.to_string()).collect();
+    let many = json!({"custom_id": "pick", "component_type": 3, "values": values});
+    let begin = Instant::now();
+    assert_eq!(click(&server, "Exp", &message, many).await.0, 400);
+    let took = begin.elapsed();
+    assert!(took < Duration::from_secs(3), "{took:?}");
     let people = json!({"custom_id": "people", "component_type": 5, "values": [EXP]});
     assert_eq!(click(&server, "Exp", &message, people).await.0, 204);
     let told = bot.expect("INTERACTION_CREATE").await;

@@ -7,7 +7,7 @@ use super::super::form::{Fault, Form};
 use super::naming;
 
 /// The most options beside each other, and the most choices of one.
-const MOST: usize = 25;
+pub(in crate::rest) const MOST: usize = 25;
 /// How long the name and the value of a choice are, in characters.
 const CHOICE: std::ops::RangeInclusive<usize> = 1..=100;
 /// The longest text that an option can ask for, in characters.

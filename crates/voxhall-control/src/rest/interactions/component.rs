@@ -1,5 +1,7 @@
 //! A button or a menu of a message is used.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value, json};
 use voxhall_protocol::ids::{ApplicationId, ChannelId, RoleId, UserId};
 use voxhall_protocol::model::{ChannelKind, ComponentKind};
@@ -13,6 +15,8 @@ use crate::control::Core;
 
 /// How many values a menu lets people pick, where it does not say.
 const PICKED: u64 = 1;
+/// How many values people pick at most, whatever the menu says.
+const MOST_PICKED: u64 = 25;
 
 /// Checks what is used and what was picked.
 pub(super) async fn used(core: &Core, caller: &Caller, request: &CreateInteraction) -> Answer<Deed> {
@@ -91,11 +95,12 @@ pub(super) fn picked(
     values: &[String],
 ) -> bool {
     let bound = |name: &str| menu[name].as_u64().unwrap_or(PICKED);
-    let fits = (bound("min_values")..=bound("max_values")).contains(&(values.len() as u64));
-    let once = values
-        .iter()
-        .enumerate()
-        .all(|(index, value)| !values[..index].contains(value));
+    // Counted before anything is compared: the directory is locked meanwhile.
+    let count = values.len() as u64;
+    if count > MOST_PICKED || !(bound("min_values")..=bound("max_values")).contains(&count) {
+        return false;
+    }
+    let once = values.iter().collect::<HashSet<_>>().len() == values.len();
     let offered = |value: &String| {
         let options = menu["options"].as_array().into_iter().flatten();
         options.into_iter().any(|option| option["value"] == **value)
@@ -107,15 +112,14 @@ pub(super) fn picked(
     let role = |resolver: &mut Resolver<'_>, value: &String| {
         value.parse::<RoleId>().is_ok_and(|id| resolver.role(id))
     };
-    fits && once
-        && values.iter().all(|value| match kind {
-            ComponentKind::StringSelect => offered(value),
-            ComponentKind::UserSelect => user(resolver, value),
-            ComponentKind::RoleSelect => role(resolver, value),
-            ComponentKind::MentionableSelect => user(resolver, value) || role(resolver, value),
-            ComponentKind::ChannelSelect => value
-                .parse::<ChannelId>()
-                .is_ok_and(|id| resolver.channel(id, &kinds)),
-            _ => false,
-        })
+    once && values.iter().all(|value| match kind {
+        ComponentKind::StringSelect => offered(value),
+        ComponentKind::UserSelect => user(resolver, value),
+        ComponentKind::RoleSelect => role(resolver, value),
+        ComponentKind::MentionableSelect => user(resolver, value) || role(resolver, value),
+        ComponentKind::ChannelSelect => value
+            .parse::<ChannelId>()
+            .is_ok_and(|id| resolver.channel(id, &kinds)),
+        _ => false,
+    })
 }

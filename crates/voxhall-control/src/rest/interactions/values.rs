@@ -7,7 +7,7 @@ use serde_json::{Number, Value, json};
 use voxhall_protocol::Extra;
 use voxhall_protocol::model::{CommandDataOption, CommandOption, CommandOptionKind};
 
-use super::super::commands::{LARGEST_INTEGER, LONGEST_TEXT};
+use super::super::commands::{LARGEST_INTEGER, LONGEST_TEXT, MOST};
 use super::super::form::{Fault, Form};
 use super::resolve::Resolver;
 
@@ -42,6 +42,11 @@ impl<'a, 'f> Reader<'a, 'f> {
         given: &[CommandDataOption],
         known: &[CommandOption],
     ) -> Vec<CommandDataOption> {
+        // No command has more, and each is compared with those before it.
+        if given.len() > MOST {
+            self.form.fault(place, &Fault::Length(0..=MOST));
+            return Vec::new();
+        }
         let mut read: Vec<CommandDataOption> = Vec::with_capacity(given.len().min(known.len()));
         for (index, option) in given.iter().enumerate() {
             let at = format!("{place}.{index}");
