@@ -22,6 +22,7 @@ use voxhall_transport::SequenceNumber;
 use voxhall_transport::demux::{self, Datagram, LegacyDiscovery};
 
 use crate::bandwidth::allocation::Stream;
+use crate::streams::is_stream;
 use crate::{CoreConfig, Event, MAX_DATAGRAM, MemberId, MemberPosition, RoomId, WorkerStats};
 
 mod asking;
@@ -157,7 +158,12 @@ impl Core {
         } else {
             LegacyDiscovery::Refused
         };
-        match demux::classify(datagram, legacy) {
+        let kind = demux::classify(datagram, legacy);
+        if is_stream(source) && !self.may_use_stream(source, &kind) {
+            self.stats.dropped_not_connected += 1;
+            return;
+        }
+        match kind {
             Datagram::Rtp(ssrc) => self.handle_rtp(now, source, ssrc, datagram, out),
             Datagram::Rtcp(ssrc) => self.handle_rtcp(now, source, ssrc, datagram, out),
             Datagram::Discovery | Datagram::LegacyDiscovery => {

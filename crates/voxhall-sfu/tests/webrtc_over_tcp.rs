@@ -18,6 +18,7 @@ use voxhall_sfu::{
     Command, DtlsIdentity, Error, Event, HeaderExtensions, MemberId, MemberSsrcs, PayloadTypes, RoomId,
     Transport, TransportKey, UdpTransport, WebRtcTransport, Worker, WorkerConfig, WorkerHandle,
 };
+use voxhall_transport::rtcp::RtcpWriter;
 use voxhall_transport::rtp::RtpHeader;
 use voxhall_transport::stun::{BindingResponse, ConnectivityCheck, IceRole, TransactionId};
 use voxhall_transport::{Cipher, PacketKind, PayloadType, RtpPacket, Sealer, SequenceNumber};
@@ -319,6 +320,36 @@ fn a_check_is_answered_with_the_clients_own_address() {
     stream.read_exact(&mut response).unwrap();
     let answer = BindingResponse::parse(&response, TransactionId([3; 12]), PASSWORD).unwrap();
     assert_eq!(answer, BindingResponse::Success(stream.local_addr().unwrap()));
+}
+
+#[test]
+fn only_an_authentic_check_is_answered() {
+    let house = house();
+    let (_socket, mut sealer) = house.native();
+    house.expect_browser("client");
+    let mut stream = house.dial();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut report = vec![0; 100];
+    RtcpWriter::new(&mut report).receiver_report(NATIVE, &[]).unwrap();
+    let length = sealer.seal(PacketKind::Rtcp, &mut report, 8).unwrap();
+    let ping = [&[0x13, 0x37, 0xca, 0xfe][..], &5_u32.to_le_bytes()].concat();
+    let counter = 7_u64.to_le_bytes();
+    let discovery = Request::new(NATIVE).encode();
+    for stranger in [&ping[..], &counter, &discovery, &report[..length], &check(4)] {
+        stream.write_all(&framed(stranger)).unwrap();
+    }
+    let mut length = [0; 2];
+    stream.read_exact(&mut length).unwrap();
+    let mut response = vec![0; usize::from(u16::from_be_bytes(length))];
+    stream.read_exact(&mut response).unwrap();
+    let answer = BindingResponse::parse(&response, TransactionId([4; 12]), PASSWORD).unwrap();
+    assert_eq!(
+        answer,
+        BindingResponse::Success(stream.local_addr().unwrap()),
+        "the first answer"
+    );
+    // Nor has the UDP client moved there.
+    assert_eq!(house.worker.stats().discovery, 1);
 }
 
 #[test]

@@ -6,6 +6,7 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
+use voxhall_transport::demux::Datagram;
 use voxhall_transport::stun::{BindingRequest, ErrorCode, write_success};
 
 use super::Core;
@@ -98,6 +99,17 @@ impl Core {
         {
             member.bindings.remove(address);
             self.follow_bindings(index);
+        }
+    }
+
+    /// Whether a TCP connection may bring this: a check, which proves to whom the connection belongs, and what its member
+    /// sends after that. Pings and discovery are for UDP clients; answered to anybody here, they would keep a stranger's
+    /// connection open.
+    pub(super) fn may_use_stream(&self, source: SocketAddr, kind: &Datagram) -> bool {
+        match kind {
+            Datagram::Stun => true,
+            Datagram::Dtls | Datagram::Rtp(_) | Datagram::Rtcp(_) => self.peers.contains_key(&source),
+            _ => false,
         }
     }
 

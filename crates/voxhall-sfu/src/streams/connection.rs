@@ -36,7 +36,7 @@ pub(super) struct Connection {
     written: usize,
     opened: Instant,
     heard: Instant,
-    /// The worker has something to say to it, as it has to nobody who did not prove to be a member.
+    /// The worker has something to say to it, as it has only to who sent an authentic check.
     proved: bool,
 }
 
