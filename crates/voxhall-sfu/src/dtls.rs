@@ -117,6 +117,8 @@ pub struct Handshake {
     role: DtlsRole,
     fingerprint: Option<Fingerprint>,
     due: Instant,
+    /// When it is given up. The library's own limit begins with the first record, which may never come.
+    deadline: Option<Instant>,
 }
 
 impl Handshake {
@@ -129,6 +131,7 @@ impl Handshake {
             role: DtlsRole::Server,
             fingerprint: None,
             due: now + HANDSHAKE_TIMEOUT,
+            deadline: Some(now + HANDSHAKE_TIMEOUT),
         }
     }
 
@@ -146,7 +149,7 @@ impl Handshake {
     /// When [`Handshake::advance`] is to be called next.
     #[must_use]
     pub fn due(&self) -> Instant {
-        self.due
+        self.deadline.map_or(self.due, |deadline| self.due.min(deadline))
     }
 
     /// Takes a datagram of the client, if one came, and does what is due. What is to be sent goes to `send`. After an
@@ -192,6 +195,11 @@ impl Handshake {
                 }
                 _ => {}
             }
+        }
+        if established.is_some() {
+            self.deadline = None;
+        } else if self.deadline.is_some_and(|deadline| deadline <= now) {
+            return Err(TransportFailure::TimedOut);
         }
         // Without keys for SRTP there is nothing to be connected for.
         if connected && established.is_none() {

@@ -67,7 +67,7 @@ impl Core {
             return;
         };
         let address = came.map(|(source, _)| source).or(member.bindings.primary());
-        let (Some(webrtc), Some(address)) = (&mut member.webrtc, address) else {
+        let Some(webrtc) = &mut member.webrtc else {
             return;
         };
         let Some(handshake) = &mut webrtc.handshake else {
@@ -75,6 +75,8 @@ impl Core {
         };
         let stats = &mut self.stats;
         let mut send = |record: &[u8]| {
+            // Nobody has proved to be anywhere, so there was nobody to answer yet.
+            let Some(address) = address else { return };
             out.datagram(address, |buffer| {
                 buffer.get_mut(..record.len())?.copy_from_slice(record);
                 stats.sent += 1;
@@ -86,7 +88,11 @@ impl Core {
         set_earlier(&mut self.timers.handshakes, handshake.due());
         match outcome {
             Ok(None) => {}
-            Ok(Some(established)) => self.establish(now, index, address, &established),
+            Ok(Some(established)) => {
+                if let Some(address) = address {
+                    self.establish(now, index, address, &established);
+                }
+            }
             // With its keys in use a member lives on without the handshake.
             Err(_) if webrtc.opener.is_some() => webrtc.handshake = None,
             Err(failure) => self.fail_transport(index, failure),

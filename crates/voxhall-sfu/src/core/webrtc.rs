@@ -18,6 +18,7 @@ use super::ingress::seat;
 use super::member::Member;
 use super::sources::Sources;
 use super::ssrc_table::StreamRole;
+use super::timers::set_earlier;
 use crate::dtls::Handshake;
 use crate::{ClientSources, PayloadTypes, WebRtcTransport};
 
@@ -125,6 +126,8 @@ impl Core {
             return;
         }
         self.ufrags.insert(transport.local_ufrag.clone(), index);
+        let handshake = Handshake::new(&identity, now);
+        set_earlier(&mut self.timers.handshakes, handshake.due());
         member.rekey();
         member.webrtc = Some(Box::new(WebRtc {
             local_ufrag: transport.local_ufrag,
@@ -133,7 +136,7 @@ impl Core {
             fingerprint: transport.fingerprint,
             from_client: transport.extensions.from_client,
             to_client: transport.extensions.to_client,
-            handshake: Some(Box::new(Handshake::new(&identity, now))),
+            handshake: Some(Box::new(handshake)),
             opener: None,
             sources: Sources::new(member.layers.len(), transport.rids),
             checked: now,

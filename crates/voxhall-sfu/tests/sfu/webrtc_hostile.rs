@@ -95,6 +95,51 @@ fn a_handshake_that_never_ends_is_given_up() {
     );
 }
 
+/// Lets time pass in small steps, and looks that the core never wants to be called in the past.
+fn run_with_sound_timers(world: &mut World, seconds: u32) {
+    for _ in 0..10 * seconds {
+        world.run(Duration::from_millis(100));
+        assert!(world.core.poll_timeout().is_none_or(|due| due > world.now));
+    }
+}
+
+#[test]
+fn who_never_sends_anything_is_given_up() {
+    let mut world = World::for_browsers();
+    let browser = world.browse_with(&Manners::default());
+    world.browsers[browser].mute_network = true;
+    world.browsers[browser].deaf_to_dtls = true;
+    run_with_sound_timers(&mut world, 19);
+    assert_eq!(world.events, []);
+    run_with_sound_timers(&mut world, 2);
+    let failed = Event::TransportFailed {
+        member: world.browsers[browser].id,
+        failure: TransportFailure::TimedOut,
+    };
+    assert_eq!(world.events, [failed]);
+    run_with_sound_timers(&mut world, 30);
+}
+
+#[test]
+fn who_checks_but_begins_no_handshake_is_given_up() {
+    let mut world = World::for_browsers();
+    let browser = world.browse_with(&Manners::default());
+    world.browsers[browser].mute_network = true;
+    world.browsers[browser].deaf_to_dtls = true;
+    let check = check("srv0", &world.browsers[browser].ufrag(), &format!("{:022}", 0));
+    for _ in 0..21 {
+        let from = world.browsers[browser].address;
+        world.network.send(world.now, from, world.server, check.clone());
+        run_with_sound_timers(&mut world, 1);
+    }
+    assert!(world.stats().checks >= 19);
+    let failed = Event::TransportFailed {
+        member: world.browsers[browser].id,
+        failure: TransportFailure::TimedOut,
+    };
+    assert_eq!(world.events, [failed]);
+}
+
 #[test]
 fn strangers_checks_get_no_answer() {
     let mut world = World::for_browsers();
