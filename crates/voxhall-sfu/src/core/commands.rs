@@ -342,9 +342,13 @@ fn refresh_publisher(member: &mut Member, room: &Room) -> Vec<u8> {
             .get(viewers.len())
             .filter(same)
             .or_else(|| before.iter().find(same));
-        let mut viewer = known
-            .copied()
-            .unwrap_or_else(|| Viewer::new(listener.member, place));
+        let mut viewer = known.copied().unwrap_or_else(|| {
+            let mut viewer = Viewer::new(listener.member, place);
+            if listener.webrtc {
+                viewer.begin_with_new_key();
+            }
+            viewer
+        });
         viewer.listener = place;
         viewer.shown = listener.shown_layer(member.layers.len());
         viewer.wish_for(layer::choose(&member.layers, &listener.wants, viewer.shown));

@@ -21,6 +21,15 @@ pub(super) struct Continuity {
 }
 
 impl Continuity {
+    /// For a stream that begins with a new key of SRTP: at a low number, because the receiver takes the first one that it
+    /// gets for one of the first cycle (RFC 3711, section 3.3.1), and must not miss the end of that.
+    pub(super) fn for_new_key() -> Self {
+        Self {
+            last: Some(0),
+            ..Self::default()
+        }
+    }
+
     /// Pauses the stream for the receiver.
     pub(super) fn pause(&mut self) {
         self.start = None;
@@ -51,7 +60,7 @@ impl Continuity {
         let behind = (last as u16).wrapping_sub(lost);
         let number = last.checked_sub(u64::from(behind))?;
         let place = number.wrapping_add(self.shift);
-        (behind < WINDOW && place >= start).then_some(place as u16)
+        (behind < WINDOW && (start..=self.newest).contains(&place)).then_some(place as u16)
     }
 
     /// The publisher's place from which on the receiver gets the stream without interruption; `None` while it is
@@ -89,6 +98,17 @@ mod tests {
         assert_eq!(continuity.backward(1), Some(1));
         assert_eq!(continuity.backward(3), None, "not sent yet");
         assert_eq!(continuity.backward(65_533), None, "from before");
+    }
+
+    #[test]
+    fn with_a_new_key_numbers_begin_low() {
+        for first in [0, 1, 65_534, 5 * CYCLE + 65_534] {
+            let mut continuity = Continuity::for_new_key();
+            assert_eq!(forward(&mut continuity, first), Some(1));
+            assert_eq!(forward(&mut continuity, first + 4), Some(5));
+            assert_eq!(continuity.backward(2), Some((first + 1) as u16));
+            assert_eq!(continuity.backward(0), None, "there was none before the first");
+        }
     }
 
     #[test]

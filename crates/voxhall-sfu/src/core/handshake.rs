@@ -128,7 +128,26 @@ impl Core {
             member: member.id,
             address: self.streams.get(&address).copied().unwrap_or(address),
         });
+        self.begin_pictures_anew(index);
         self.want_keyframes_for(now, index);
+    }
+
+    /// A member has a new key: the numbers of all video that it gets begin anew.
+    fn begin_pictures_anew(&mut self, index: usize) {
+        let room = self.members.get(index).map(|member| member.room);
+        let Some(room) = room.and_then(|room| self.rooms.get(room)) else {
+            return;
+        };
+        for listener in &room.listeners {
+            let viewers = self
+                .members
+                .get_mut(listener.member)
+                .map(|member| &mut member.viewers);
+            let own = viewers.and_then(|viewers| viewers.iter_mut().find(|viewer| viewer.member == index));
+            if let Some(own) = own {
+                own.begin_with_new_key();
+            }
+        }
     }
 
     /// The member gets no transport: nothing flows, and nothing more is answered, until op 1 comes again.

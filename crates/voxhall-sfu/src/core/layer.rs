@@ -232,6 +232,11 @@ impl Viewer {
         }
     }
 
+    /// The receiver has a new key of SRTP.
+    pub(super) fn begin_with_new_key(&mut self) {
+        self.continuity = [Continuity::for_new_key(); MAX_LAYERS];
+    }
+
     /// Which of its numbers count for a layer.
     #[inline]
     pub(super) fn numbers(&mut self, layer: u8) -> &mut Continuity {

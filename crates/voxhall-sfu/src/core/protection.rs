@@ -101,7 +101,10 @@ impl SrtpSending {
     /// The number under which a speaker's packet is sent; `None` for a packet that comes too late.
     #[inline]
     pub(super) fn number(&mut self, speaker: Ssrc, place: ExtendedSequence) -> Option<u16> {
-        self.speakers.entry(speaker).or_default().forward(place)
+        self.speakers
+            .entry(speaker)
+            .or_insert_with(Continuity::for_new_key)
+            .forward(place)
     }
 
     /// Forgets a speaker that left.

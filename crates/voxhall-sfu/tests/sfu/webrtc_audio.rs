@@ -150,6 +150,32 @@ fn who_may_not_speak_or_hear_does_not_and_then_goes_on_without_a_gap() {
 }
 
 #[test]
+fn a_stream_whose_first_packets_got_lost_opens_also_beyond_the_wrap() {
+    let (mut world, first, _, client) = room();
+    let stream = world.clients[client].audio;
+    let words = |world: &mut World| {
+        // The end of a cycle of the speaker's numbers is among those that get lost.
+        world.clients[client].sequence = 65_533;
+        for number in 0..10_u8 {
+            world.speak(client, &[1, number, 7]);
+            world.run(Duration::from_millis(20));
+        }
+    };
+    let after_three: Vec<_> = (3..10_u8).map(|number| vec![1, number, 7]).collect();
+    world.browsers[first].lose_next = 3;
+    words(&mut world);
+    assert_eq!(world.browsers[first].payloads(stream), after_three);
+
+    // So it is with the key of another connection.
+    let again = world.reconnect(first);
+    world.run(Duration::from_secs(2));
+    world.browsers[again].expect(MediaKind::Audio, stream);
+    world.browsers[again].lose_next = 3;
+    words(&mut world);
+    assert_eq!(world.browsers[again].payloads(stream), after_three);
+}
+
+#[test]
 fn a_browser_is_told_how_its_voice_arrives_under_its_own_name() {
     let (mut world, first, second, _) = room();
     for _ in 0..400 {

@@ -81,6 +81,42 @@ fn everybody_sees_everybody_else() {
 }
 
 #[test]
+fn pictures_whose_first_packets_got_lost_open_also_beyond_the_wrap() {
+    let (mut world, first, _, client) = room();
+    let stream = world.clients[client].layers[0];
+    let film = |world: &mut World, begin: u16| {
+        for number in 0..10_u8 {
+            let sequence = begin.wrapping_add(u16::from(number));
+            let picture = [DELTA, &[number]].concat();
+            world.film_in(common::VP8, client, 0, sequence, true, &picture);
+            world.run(FRAME);
+        }
+    };
+    let after_three: Vec<_> = (3..10_u8).map(|number| [DELTA, &[number]].concat()).collect();
+    world.browsers[first].lose_next = 3;
+    film(&mut world, 65_534);
+    assert_eq!(world.browsers[first].payloads(stream), after_three);
+
+    // The numbers of the connection before, of which there are many, do not count for the key of another one.
+    for sequence in 8..40_000 {
+        world.film_in(common::VP8, client, 0, sequence, true, DELTA);
+        world.run(Duration::from_millis(1));
+    }
+    let again = world.reconnect(first);
+    world.run(Duration::from_secs(2));
+    world.browsers[again].expect(MediaKind::Video, stream);
+    world.browsers[again].lose_next = 3;
+    film(&mut world, 40_000);
+    assert_eq!(world.browsers[again].payloads(stream), after_three);
+    let numbers: Vec<u64> = world.browsers[again]
+        .received(stream)
+        .iter()
+        .map(|packet| *packet.seq_no)
+        .collect();
+    assert!(numbers.iter().all(|&number| number < 1 << 15), "{numbers:?}");
+}
+
+#[test]
 fn a_viewer_that_lost_a_packet_gets_it_again() {
     let (mut world, first, second, _) = room();
     let stream = picture_of(&world, first);
