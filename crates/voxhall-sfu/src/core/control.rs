@@ -134,11 +134,9 @@ impl Core {
         let middle = report.info.ntp.middle();
         match role {
             StreamRole::Audio => {
-                member.audio.reception.record_sender_report(middle, now);
-                let permitted = room
-                    .listeners
-                    .get(member.listener)
-                    .is_some_and(|own| own.permissions.speak);
+                let is_due = member.audio.take_sender_report(now, middle);
+                let own = room.listeners.get(member.listener);
+                let permitted = is_due && own.is_some_and(|own| own.permissions.speak);
                 for (place, listener) in room.listeners.iter_mut().enumerate() {
                     if permitted && place != member.listener && listener.hears(ssrc) {
                         listener.send(PacketKind::Rtcp, header, body, out, &mut self.stats);
@@ -149,7 +147,9 @@ impl Core {
                 let Some(state) = member.layers.get_mut(usize::from(layer)) else {
                     return;
                 };
-                state.media.reception.record_sender_report(middle, now);
+                if !state.media.take_sender_report(now, middle) {
+                    return;
+                }
                 for viewer in member
                     .viewers
                     .iter()

@@ -94,7 +94,13 @@ pub(super) struct Source {
     place: Option<ExtendedSequence>,
     /// Added to places, so that they rise from one key to the next.
     base: u64,
+    /// When a sender report was passed on last.
+    report_relayed: Option<Instant>,
 }
+
+/// How often sender reports of a stream are passed on at most: clients make one in a second or less, and a datagram of
+/// nothing else would go to everybody fifty times.
+const RELAY_REPORTS_EVERY: Duration = Duration::from_millis(200);
 
 impl Source {
     pub(super) fn new(ssrc: Ssrc) -> Self {
@@ -105,7 +111,20 @@ impl Source {
             heard: false,
             place: None,
             base: 0,
+            report_relayed: None,
         }
+    }
+
+    /// Takes note of a sender report; whether it is to be passed on.
+    pub(super) fn take_sender_report(&mut self, now: Instant, ntp_middle: u32) -> bool {
+        self.reception.record_sender_report(ntp_middle, now);
+        let is_due = self
+            .report_relayed
+            .is_none_or(|relayed| now.saturating_duration_since(relayed) >= RELAY_REPORTS_EVERY);
+        if is_due {
+            self.report_relayed = Some(now);
+        }
+        is_due
     }
 
     /// Takes in a packet that decrypted. Says how well it proves where its sender is, because one that starts the

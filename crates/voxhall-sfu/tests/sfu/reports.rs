@@ -103,6 +103,45 @@ fn a_sender_report_is_answered_and_told_to_those_who_hear() {
 }
 
 #[test]
+fn a_datagram_full_of_sender_reports_is_passed_on_once() {
+    let mut world = World::new();
+    let (sender, listener) = (world.join(), world.join());
+    world.publish(sender, &[100]);
+    world.speak(sender, VOICE);
+    world.film_in(H264, sender, 0, 1, true, KEYFRAME);
+    world.settle();
+    world.clear();
+    let (audio, video) = (world.clients[sender].audio, world.clients[sender].layers[0]);
+    let mut passed = Vec::new();
+    // Two seconds, in which forty datagrams with forty reports come.
+    for number in 0..40 {
+        world.control(sender, |writer| {
+            for _ in 0..20 {
+                for ssrc in [audio, video] {
+                    let info = SenderInfo {
+                        ntp: NtpTimestamp::default(),
+                        rtp_timestamp: number,
+                        packet_count: 1,
+                        octet_count: 1,
+                    };
+                    writer.sender_report(ssrc, info, &[]).unwrap();
+                }
+            }
+        });
+        world.run(Duration::from_millis(50));
+    }
+    for bytes in world.clients[listener].rtcp() {
+        for packet in rtcp::packets(&bytes) {
+            if let Ok(RtcpPacket::SenderReport(report)) = packet {
+                passed.push((report.sender, report.info.rtp_timestamp));
+            }
+        }
+    }
+    let of = |ssrc: Ssrc| passed.iter().filter(|(sender, _)| *sender == ssrc).count();
+    assert_eq!((of(audio), of(video)), (10, 10), "{passed:?}");
+}
+
+#[test]
 fn a_sender_report_of_a_muted_member_or_for_anothers_stream_stays_here() {
     let mut world = World::new();
     let (speaker, listener, liar) = (world.join(), world.join(), world.join());
