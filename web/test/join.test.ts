@@ -107,6 +107,49 @@ test('what is asked without a session is asked when there is one', () => {
   assert.deepEqual(asked(it.sessionReady(9, SESSION)), [LOUNGE.channel]);
 });
 
+test('who leaves while the session is lost has left when it is back', () => {
+  const it = inLounge();
+  it.sessionLost();
+  assert.deepEqual(kinds(it.leave()), ['disconnect', 'state']);
+  assert.deepEqual(asked(it.sessionReady(5, SESSION)), [null]);
+  // Until the server shows that it heard it, that may have been lost as well.
+  it.sessionLost();
+  assert.deepEqual(asked(it.sessionReady(6, SESSION)), [null]);
+  it.voiceState(7, state(null));
+  it.sessionLost();
+  assert.deepEqual(it.sessionReady(8, SESSION), []);
+});
+
+test('who leaves and comes back while the session is lost leaves and joins', () => {
+  const it = inLounge();
+  it.sessionLost();
+  it.leave();
+  assert.deepEqual(asked(it.join(1, LOUNGE)), []);
+  assert.deepEqual(asked(it.sessionReady(5, SESSION)), [null, LOUNGE.channel]);
+  assert.deepEqual(it.voiceState(6, state(null)), []);
+  it.voiceState(7, state(LOUNGE.channel));
+  assert.deepEqual(tokens(it.voiceServer(8, server('second'))), ['second']);
+});
+
+test('what is said about oneself while the session is lost is told when it is back', () => {
+  const it = inLounge();
+  it.sessionLost();
+  assert.deepEqual(it.setFlags({ mute: true, deaf: false, video: true }), []);
+  const request = { guild_id: GUILD, channel_id: LOUNGE.channel, self_mute: true, self_deaf: false, self_video: true };
+  assert.deepEqual(it.sessionReady(5, SESSION), [{ kind: 'ask', request }]);
+  assert.equal(it.deadline, null);
+});
+
+test('a voice connection that fails while the session is lost is joined anew when it is back', () => {
+  const it = inLounge();
+  it.sessionLost();
+  it.voiceEnded(0, { action: 'rejoin', code: 4006 });
+  assert.deepEqual(it.expired(375), []);
+  // However long that takes, nobody is put out.
+  assert.equal(it.deadline, null);
+  assert.deepEqual(asked(it.sessionReady(60_000, SESSION)), [LOUNGE.channel]);
+});
+
 test('moving and leaving close the old connection first', () => {
   const it = inLounge();
   assert.deepEqual(kinds(it.join(1, MUSIC)), ['disconnect', 'state', 'ask']);

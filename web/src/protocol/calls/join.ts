@@ -69,11 +69,15 @@ export class JoinMachine {
   #state: JoinState = OUT;
   #flags: Flags = { mute: false, deaf: false, video: false };
   #session: SessionId | null = null;
+  /** Whether the session hears what is asked now. */
+  #ready = false;
   /** The channel that the server last said one is in. */
   #confirmed: VoiceState | null = null;
   #server: VoiceServerUpdate | null = null;
   /** Op 4 is to be sent as soon as there is a session. */
   #owes = false;
+  /** Leaving was said, or is to be, and nothing shows yet that the server heard it. */
+  #leaves = false;
   #answerUntil: number | null = null;
   #serverUntil: number | null = null;
   #retryAt: number | null = null;
@@ -114,25 +118,31 @@ export class JoinMachine {
   /** Says something else about oneself. */
   setFlags(flags: Flags): JoinOutput[] {
     this.#flags = flags;
-    if (this.#state.phase === 'out' || this.#session === null || this.#owes) return [];
+    if (this.#state.phase === 'out' || !this.#ready || this.#owes) return [];
     return [{ kind: 'ask', request: this.#request(this.#state.room) }];
   }
 
-  /** The main Gateway has a session: a new one, or the old one again. */
+  /** The main Gateway has a session: a new one, or the old one again. What it may not have heard is said now. */
   sessionReady(now: number, session: SessionId): JoinOutput[] {
     const isNew = session !== this.#session;
     this.#session = session;
-    if (this.#state.phase === 'out') return [];
+    this.#ready = true;
+    // The old session's place in a room ends with it.
+    if (isNew) this.#leaves = false;
+    const left = this.#leaves ? this.#askToLeave() : [];
+    if (this.#state.phase === 'out') return left;
     // What was heard belongs to the old session; whoever is connected stays so until there is a new ticket.
     if (isNew) {
       this.#confirmed = null;
       this.#server = null;
     }
-    return isNew || this.#owes ? this.#ask(now) : [];
+    if (isNew || this.#owes) return [...left, ...this.#ask(now)];
+    return this.#state.phase === 'in' ? this.setFlags(this.#flags) : [];
   }
 
   /** The main Gateway is lost: what must be asked waits. */
   sessionLost(): JoinOutput[] {
+    this.#ready = false;
     if (this.#answerUntil !== null) this.#owes = true;
     this.#answerUntil = null;
     return [];
@@ -140,7 +150,9 @@ export class JoinMachine {
 
   /** A voice state of one's own account. */
   voiceState(now: number, state: VoiceState): JoinOutput[] {
-    if (state.user_id !== this.self || this.#state.phase === 'out') return [];
+    if (state.user_id !== this.self) return [];
+    if (state.channel_id === null && state.session_id === this.#session) this.#leaves = false;
+    if (this.#state.phase === 'out') return [];
     if (state.session_id !== this.#session) {
       return state.channel_id === null ? [] : this.#putOut('elsewhere');
     }
@@ -215,7 +227,7 @@ export class JoinMachine {
     this.#retryAt = null;
     const room = this.room;
     if (room === null) return [];
-    this.#owes = this.#session === null;
+    this.#owes = !this.#ready;
     if (this.#owes) return [];
     const returning = this.#state.phase !== 'joining';
     this.#answerUntil = now + (returning && this.#unanswered === 0 ? ANSWER_AGAIN_MS : ANSWER_MS);
@@ -235,9 +247,11 @@ export class JoinMachine {
   }
 
   #askToLeave(): JoinOutput[] {
+    this.#leaves = true;
+    if (!this.#ready) return [];
     const { mute, deaf } = this.#flags;
     const request = { guild_id: null, channel_id: null, self_mute: mute, self_deaf: deaf, self_video: false };
-    return this.#session === null ? [] : [{ kind: 'ask', request }];
+    return [{ kind: 'ask', request }];
   }
 
   #request({ guild, channel }: Room): VoiceStateRequest {
@@ -251,6 +265,7 @@ export class JoinMachine {
     const state = this.#confirmed;
     if (room === null || endpoint === null || state === null || state.channel_id !== room.channel) return [];
     this.#server = null;
+    this.#leaves = false;
     this.#answerUntil = null;
     this.#serverUntil = null;
     this.#retryAt = null;

@@ -239,7 +239,7 @@ export class App {
     watchDevices();
     this.gateway.on('state', (state) => {
       this.gatewayState.value = state;
-      if (state.phase === 'lost') this.session?.gatewayLost();
+      if (state.phase !== 'ready') this.session?.gatewayLost();
       // The token is worth nothing any more.
       if (state.phase === 'ended' && state.code === 4004) forgetAccount();
     });
