@@ -53,15 +53,21 @@ test('two pages and a bot in one channel', { timeout: 4 * MINUTE }, async (t) =>
 
   await t.test('a page that nobody looks at asks for no pictures', async () => {
     const { ssrc } = await bob.stream(ada, 'video');
-    await bob.driver.read(`Object.defineProperty(document, 'hidden', { value: true, configurable: true });
-      document.dispatchEvent(new Event('visibilitychange'))`);
-    await until('no pictures come', async () => {
+    const noPictures = () => until('no pictures come', async () => {
       const before = await bob.stream(ada, 'video');
       await new Promise((resolve) => setTimeout(resolve, 700));
       const after = await bob.stream(ada, 'video');
       return after.ssrc === ssrc && after.framesDecoded - before.framesDecoded < 2;
     });
+    await bob.driver.read(`Object.defineProperty(document, 'hidden', { value: true, configurable: true });
+      document.dispatchEvent(new Event('visibilitychange'))`);
+    await noPictures();
     await bob.driver.read(`delete document.hidden; document.dispatchEvent(new Event('visibilitychange'))`);
+    await bob.sees(ada);
+    // Nor does one that shows a text channel.
+    await bob.driver.page.getByRole('button', { name: 'general', exact: true }).click();
+    await noPictures();
+    await bob.join(/^General/);
     await bob.sees(ada);
   });
 

@@ -23,6 +23,7 @@ import {
   type ReceivedStream,
   type Room,
   RoomSession,
+  type Ssrc,
   type StreamKey,
   sameRoom,
   type UserId,
@@ -327,6 +328,7 @@ export class App {
 
   #received(streams: readonly ReceivedStream[]): void {
     this.streams.value = streams;
+    this.#views?.arrive(videosOf(streams));
     this.#playback.play('room', streams);
     this.#meter.watch(streams);
     this.firstSound.watch(streams);
@@ -338,6 +340,7 @@ export class App {
       'live',
       all.flatMap((stream) => stream.received),
     );
+    for (const { key, received } of all) this.viewsOf(key)?.arrive(videosOf(received));
     for (const key of this.#streamViews.keys()) {
       if (!all.some((stream) => stream.key === key)) this.#streamViews.delete(key);
     }
@@ -413,6 +416,10 @@ export class App {
       if (gone && this.#microphone.track?.readyState === 'ended') void this.#startMicrophone();
     });
   }
+}
+
+function videosOf(streams: readonly ReceivedStream[]): Ssrc[] {
+  return streams.filter((stream) => stream.kind === 'video').map((stream) => stream.ssrc);
 }
 
 function isVoice(world: World, room: Room): boolean {

@@ -8,10 +8,18 @@ const EVERY_MS = 250;
 /** The videos of one connection. */
 export class Views {
   #pixels = new Map<Ssrc, number>();
+  #arriving: readonly Ssrc[] = [];
   #deaf = false;
   #timer: ReturnType<typeof setTimeout> | null = null;
 
   constructor(private readonly ask: (wants: SinkWants) => void) {}
+
+  /** These videos arrive, whether a tile shows them or not. */
+  arrive(ssrcs: readonly Ssrc[]): void {
+    if (ssrcs.join() === this.#arriving.join()) return;
+    this.#arriving = ssrcs;
+    this.#soon();
+  }
 
   /** A tile shows a video so large; 0 while nobody sees it. */
   show(ssrc: Ssrc, pixels: number): void {
@@ -35,7 +43,8 @@ export class Views {
   #soon(): void {
     this.#timer ??= setTimeout(() => {
       this.#timer = null;
-      const views = [...this.#pixels].map(([ssrc, pixels]) => ({ ssrc, pixels }));
+      const unseen = this.#arriving.map((ssrc): [Ssrc, number] => [ssrc, 0]);
+      const views = [...new Map([...unseen, ...this.#pixels])].map(([ssrc, pixels]) => ({ ssrc, pixels }));
       this.ask(sinkWants(views, this.#deaf));
     }, EVERY_MS);
   }
