@@ -76,6 +76,20 @@ test('the page', { timeout: 4 * MINUTE }, async (t) => {
     await bob.hearsNothingOf(ada);
   });
 
+  await t.test('gives a camera back that was allowed after one has left', async (t) => {
+    const ada = await visitor(t, browser, server, 'Ada', { before: askForCameras });
+    await ada.join(/^General/);
+    await ada.press('Turn the camera on');
+    await until('the person is asked', () => ada.driver.read('typeof allowCamera === "function"'));
+    await ada.press('Leave the channel');
+    await ada.outOfRoom();
+    await ada.driver.read('allowCamera()');
+    await until('the camera is given back', async () => {
+      const states = await ada.driver.read('cameras.map((it) => it.readyState)');
+      return states.join() === 'ended';
+    });
+  });
+
   await t.test('keeps in mind how loud somebody shall be', async (t) => {
     const ada = await visitor(t, browser, server, 'Ada');
     const bob = await visitor(t, browser, server, 'Bob');
@@ -154,3 +168,16 @@ test('the page', { timeout: 4 * MINUTE }, async (t) => {
     await bob.driver.page.getByText('Hello, Bob!').waitFor();
   });
 });
+
+/** A camera opens once somebody calls `allowCamera`. */
+function askForCameras() {
+  const open = MediaDevices.prototype.getUserMedia;
+  window.cameras = [];
+  MediaDevices.prototype.getUserMedia = async function (wish) {
+    if (wish.video === undefined) return open.call(this, wish);
+    await new Promise((resolve) => (window.allowCamera = resolve));
+    const camera = await open.call(this, wish);
+    window.cameras.push(...camera.getTracks());
+    return camera;
+  };
+}

@@ -1,4 +1,5 @@
 // Shared screens (Go Live): started, watched, left, ended, and found again by a page that lost its connection.
+import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Voxhall } from '../../testkit/javascript/index.js';
 import { launch, visitor } from './lib/chromium.mjs';
@@ -11,7 +12,7 @@ test('a shared screen', { timeout: 3 * MINUTE }, async (t) => {
   const server = await Voxhall.start();
   t.after(() => server.stop());
   const browser = await launch(t);
-  const ada = await visitor(t, browser, server, 'Ada');
+  const ada = await visitor(t, browser, server, 'Ada', { before: keepScreens });
   const bob = await visitor(t, browser, server, 'Bob');
   const viewers = (count) => until(`Ada has ${count} viewers`, async () => {
     const [stream] = (await ada.state()).live;
@@ -46,6 +47,9 @@ test('a shared screen', { timeout: 3 * MINUTE }, async (t) => {
     await ada.press('Stop sharing');
     await until('nothing is shared', async () => (await bob.state()).live.length === 0);
     await bob.wasTold('The stream has ended');
+    // Neither the picture nor the sound is captured any more.
+    const captured = await ada.driver.read(`screens.flatMap((it) => it.getTracks()).map((it) => [it.kind, it.readyState])`);
+    assert.deepEqual(captured.sort(), [['audio', 'ended'], ['video', 'ended']]);
   });
 
   await t.test('ends with its owner', async () => {
@@ -57,3 +61,14 @@ test('a shared screen', { timeout: 3 * MINUTE }, async (t) => {
     await until('nothing is shared', async () => (await bob.state()).live.length === 0);
   });
 });
+
+/** Keeps what is captured, to see what becomes of it. */
+function keepScreens() {
+  const open = MediaDevices.prototype.getDisplayMedia;
+  window.screens = [];
+  MediaDevices.prototype.getDisplayMedia = async function (wish) {
+    const screen = await open.call(this, wish);
+    window.screens.push(screen);
+    return screen;
+  };
+}

@@ -10,6 +10,7 @@ import {
 } from '../../media/devices.ts';
 import { LevelMeter } from '../../media/levels.ts';
 import { Microphone } from '../../media/microphone.ts';
+import { Opening } from '../../media/opening.ts';
 import { Playback } from '../../media/playback.ts';
 import {
   browserClock,
@@ -23,6 +24,7 @@ import {
   type ReceivedStream,
   type Room,
   RoomSession,
+  type ScreenTracks,
   type Ssrc,
   type StreamKey,
   sameRoom,
@@ -107,6 +109,9 @@ export class App {
   #views: Views | null = null;
   #streamViews = new Map<StreamKey, Views>();
   #microphone = new Microphone();
+  #cameraOpening = new Opening<MediaStreamTrack>();
+  #screenOpening = new Opening<ScreenTracks>();
+  #screenTracks: ScreenTracks | null = null;
   #playback = new Playback();
   #meter = new LevelMeter(() => {
     const me = this.world.me.value;
@@ -177,28 +182,38 @@ export class App {
   }
 
   async setCamera(on: boolean): Promise<void> {
+    this.#cameraOpening.cancel();
     this.camera.value?.stop();
     this.camera.value = null;
     if (on) {
       try {
-        this.camera.value = await openCamera(settings.value.camera);
+        const open = (): Promise<MediaStreamTrack> => openCamera(settings.value.camera);
+        const track = await this.#cameraOpening.begin(open, (late) => late.stop());
+        // The room was left meanwhile, or the button pressed again.
+        if (track === null) return;
+        track.addEventListener('ended', () => track === this.camera.value && void this.setCamera(false));
+        this.camera.value = track;
       } catch (error) {
         complain(explain(error, 'camera'));
         return;
       }
-      this.camera.value.addEventListener('ended', () => void this.setCamera(false));
     }
     await this.session?.send('video', this.camera.value);
   }
 
   /** Shares a screen as a stream of one's own. */
   async shareScreen(): Promise<void> {
-    const room = this.room.value;
-    if (room === null || this.streamSession === null) return;
+    if (this.room.value === null) return;
     try {
-      const tracks = await openScreen();
+      const tracks = await this.#screenOpening.begin(openScreen, stopScreenTracks);
+      if (tracks === null) return;
+      // Whoever was moved while choosing shares it where they are now.
+      const room = this.room.value;
+      if (room === null || this.streamSession === null) return stopScreenTracks(tracks);
+      this.#releaseScreen();
+      this.#screenTracks = tracks;
       this.screen.value = tracks.video;
-      tracks.video.addEventListener('ended', () => this.stopScreen());
+      tracks.video.addEventListener('ended', () => tracks.video === this.screen.value && this.stopScreen());
       this.streamSession.goLive(room, tracks);
     } catch (error) {
       complain(explain(error, 'screen'));
@@ -306,6 +321,7 @@ export class App {
 
   #left(reason: OutReason | null): void {
     void this.setCamera(false);
+    this.#screenOpening.cancel();
     this.#releaseScreen();
     this.streamSession?.clear();
     this.#microphone.stop();
@@ -355,7 +371,8 @@ export class App {
   }
 
   #releaseScreen(): void {
-    this.screen.value?.stop();
+    if (this.#screenTracks !== null) stopScreenTracks(this.#screenTracks);
+    this.#screenTracks = null;
     this.screen.value = null;
   }
 
@@ -416,6 +433,11 @@ export class App {
       if (gone && this.#microphone.track?.readyState === 'ended') void this.#startMicrophone();
     });
   }
+}
+
+function stopScreenTracks({ video, audio }: ScreenTracks): void {
+  video.stop();
+  audio?.stop();
 }
 
 function videosOf(streams: readonly ReceivedStream[]): Ssrc[] {
