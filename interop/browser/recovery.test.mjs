@@ -1,4 +1,5 @@
 // What goes wrong on purpose: the page comes back by itself.
+import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Voxhall } from '../../testkit/javascript/index.js';
 import { launch, visitor } from './lib/chromium.mjs';
@@ -37,6 +38,23 @@ test('a page that loses its connections', { timeout: 4 * MINUTE }, async (t) => 
     await lost('the voice socket');
     await back(t, since);
     if (before !== (await ssrc())) throw new Error('the transport was made anew');
+  });
+
+  await t.test('tells of a camera that goes off while the voice socket is lost', async () => {
+    const off = ada.driver.read(`new Promise((done) => {
+      const look = setInterval(() => {
+        if (voxhall.state.link !== 'lost') return;
+        clearInterval(look);
+        document.querySelector('[aria-label="Turn the camera off"]').click();
+        done(voxhall.state.link);
+      }, 1);
+    })`);
+    await faults.closeVoice();
+    assert.equal(await off, 'lost');
+    await ada.inRoom();
+    await bob.seesNothingOf(ada);
+    await ada.press('Turn the camera on');
+    await bob.sees(ada);
   });
 
   await t.test('joins anew where a resume is refused', async (t) => {

@@ -289,7 +289,9 @@ export class VoiceConnection extends Emitter<VoiceConnectionEvents> {
     const back = link === 'connected' && this.#described;
     this.#link = link;
     if (back) {
-      this.#announce(this.#own);
+      this.#saySpeaking();
+      // Also that nothing is sent any more.
+      this.#sayVideo();
       if (this.#wants !== null) this.#carryOut(this.#machine.want(this.#wants));
     }
     this.emit('link', link);
@@ -299,10 +301,12 @@ export class VoiceConnection extends Emitter<VoiceConnectionEvents> {
     const before = this.#own;
     this.#own = own;
     this.#saySpeaking();
-    if (own.video.length > 0 || before.video.length > 0) {
-      this.#carryOut(this.#machine.publish(this.#videoState(own)));
-    }
+    if (own.video.length > 0 || before.video.length > 0) this.#sayVideo();
     this.#orderVideo();
+  }
+
+  #sayVideo(): void {
+    this.#carryOut(this.#machine.publish(this.#videoState(this.#own)));
   }
 
   /** Before the first packet of an SSRC, and whenever it changes. */
