@@ -52,11 +52,15 @@ interface Entry extends LiveStream {
 
 /** How often a stream whose connection fails is asked for again. */
 const MOST_TRIES = 5;
+/** How long the answer may take. */
+const ANSWER_MS = 10_000;
 
 /** See the module. */
 export class LiveStreams extends Emitter<LiveStreamsEvents> {
   #streams = new Map<StreamKey, Entry>();
   #screen: ScreenTracks | null = null;
+  /** Ended while the Gateway was away. */
+  #toEnd = new Set<StreamKey>();
 
   constructor(
     private readonly gateway: GatewayClient,
@@ -78,9 +82,8 @@ export class LiveStreams extends Emitter<LiveStreamsEvents> {
   /** Publishes a screen in the room that one is in. */
   goLive(room: Room, screen: ScreenTracks): void {
     const key = streamKey(room.guild, room.channel, this.self);
+    this.#request(this.#enter(key));
     this.#screen = screen;
-    this.#enter(key);
-    this.gateway.createStream({ guild_id: room.guild, channel_id: room.channel });
     this.#changed();
   }
 
@@ -94,8 +97,7 @@ export class LiveStreams extends Emitter<LiveStreamsEvents> {
   watch(room: Room, owner: UserId): void {
     const key = streamKey(room.guild, room.channel, owner);
     if (this.#streams.has(key)) return;
-    this.#enter(key);
-    this.gateway.watchStream(key);
+    this.#request(this.#enter(key));
     this.#changed();
   }
 
@@ -103,13 +105,14 @@ export class LiveStreams extends Emitter<LiveStreamsEvents> {
   end(key: StreamKey): void {
     if (!this.#streams.has(key)) return;
     this.#remove(key);
-    this.gateway.deleteStream(key);
+    if (!this.gateway.deleteStream(key)) this.#toEnd.add(key);
     this.#changed();
   }
 
   /** Ends all: the room was left. The server needs not be told. */
   clear(): void {
     for (const key of [...this.#streams.keys()]) this.#remove(key);
+    this.#toEnd.clear();
     this.#changed();
   }
 
@@ -129,6 +132,9 @@ export class LiveStreams extends Emitter<LiveStreamsEvents> {
   /** Takes a dispatch of the main Gateway. */
   heard(event: GatewayEvent): void {
     switch (event.name) {
+      case 'READY':
+      case 'RESUMED':
+        return this.#gatewayReady();
       case 'STREAM_CREATE':
         return this.#created(event.data);
       case 'STREAM_SERVER_UPDATE':
@@ -146,10 +152,18 @@ export class LiveStreams extends Emitter<LiveStreamsEvents> {
     }
   }
 
-  #enter(key: StreamKey): void {
+  /** What the Gateway did not hear while it was away is said again. */
+  #gatewayReady(): void {
+    for (const key of this.#toEnd) this.gateway.deleteStream(key);
+    this.#toEnd.clear();
+    for (const entry of this.#streams.values()) if (entry.connection === null) this.#request(entry);
+  }
+
+  #enter(key: StreamKey): Entry {
     const owner = streamOwner(key);
     this.#remove(key);
-    this.#streams.set(key, {
+    this.#toEnd.delete(key);
+    const entry: Entry = {
       key,
       owner,
       own: owner === this.self,
@@ -162,7 +176,20 @@ export class LiveStreams extends Emitter<LiveStreamsEvents> {
       backoff: new Backoff(500, 5_000, this.random),
       cancelRetry: null,
       wants: { any: 100 },
-    });
+    };
+    this.#streams.set(key, entry);
+    return entry;
+  }
+
+  /** Asks for a stream. No answer is as good as a connection that fails. */
+  #request(entry: Entry): void {
+    const { key, own } = entry;
+    const [kind, guild] = key.split(':');
+    const channel_id = key.split(':').at(-2) ?? '';
+    const room = { guild_id: kind === 'guild' ? (guild ?? null) : null, channel_id };
+    const asked = own ? this.gateway.createStream(room) : this.gateway.watchStream(key);
+    entry.cancelRetry?.();
+    entry.cancelRetry = asked ? this.clock.after(ANSWER_MS, () => this.#retry(entry)) : null;
   }
 
   #created(data: StreamCreate): void {
@@ -248,12 +275,7 @@ export class LiveStreams extends Emitter<LiveStreamsEvents> {
       this.#deleted(entry.key, 'connection_lost');
       return;
     }
-    entry.cancelRetry = this.clock.after(entry.backoff.next(), () => {
-      if (!entry.own) return void this.gateway.watchStream(entry.key);
-      const [kind, guild] = entry.key.split(':');
-      const channel_id = entry.key.split(':').at(-2) ?? '';
-      this.gateway.createStream({ guild_id: kind === 'guild' ? (guild ?? null) : null, channel_id });
-    });
+    entry.cancelRetry = this.clock.after(entry.backoff.next(), () => this.#request(entry));
   }
 
   #disconnect(entry: Entry): void {
