@@ -1,4 +1,5 @@
 // A private call between two pages: rung, declined, rung again, accepted, left; and one that nobody takes.
+import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Voxhall } from '../../testkit/javascript/index.js';
 import { launch, visitor } from './lib/chromium.mjs';
@@ -28,8 +29,13 @@ test('a private call', { timeout: 3 * MINUTE }, async (t) => {
   });
 
   await t.test('rings again and is accepted: both hear each other', async (t) => {
+    const gear = bob.driver.page.getByRole('button', { name: 'Settings' });
+    await gear.focus();
     await ada.press('Ring again');
     await rings(bob);
+    await bob.driver.page.getByRole('button', { name: 'Accept' }).waitFor();
+    // Who is at something else does not accept with the next key.
+    assert.ok(await gear.evaluate((it) => it === document.activeElement), 'the call took the focus');
     await bob.press('Accept');
     await bob.inRoom();
     report(t, `Ada hears Bob at ${decibels(await ada.hears(bob))}`);

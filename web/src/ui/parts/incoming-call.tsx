@@ -1,7 +1,6 @@
-/** Somebody calls. */
+/** Somebody calls. The focus stays where it is: who is writing must not accept with the next space. */
 
 import type { JSX } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
 import { useApp } from '../context.ts';
 import { Avatar } from './basics.tsx';
 import { Icon } from './icons.tsx';
@@ -10,22 +9,19 @@ import { Icon } from './icons.tsx';
 export function IncomingCall(): JSX.Element | null {
   const app = useApp();
   const call = app.calls.incoming.value;
-  const accept = useRef<HTMLButtonElement>(null);
-  const channel = call?.channel;
-  useEffect(() => accept.current?.focus(), [channel]);
   if (call === null) return null;
   const [caller] = app.world.inRoom(call.channel);
   const known = app.world.privateChannels.value.get(call.channel);
   const name = caller === undefined ? (known === undefined ? 'Someone' : app.world.titleOf(known)) : app.world.nameOf(caller.user_id);
   return (
-    <div class="incoming" role="alertdialog" aria-label={`${name} calls you`}>
+    <div class="incoming" role="alert" aria-label={`${name} calls you`}>
       {caller !== undefined && <Avatar user={caller.user_id} name={name} size={48} />}
       <p>
         <strong>{name}</strong>
         <span class="muted">calls you</span>
       </p>
       <div class="buttons">
-        <button type="button" class="button good" ref={accept} onClick={() => app.calls.accept(call.channel)}>
+        <button type="button" class="button good" onClick={() => app.calls.accept(call.channel)}>
           <Icon name="phone" size={18} /> Accept
         </button>
         <button type="button" class="button danger" onClick={() => void app.calls.decline(call.channel)}>
