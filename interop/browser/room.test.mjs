@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { Voxhall } from '../../testkit/javascript/index.js';
 import { launch, visitor } from './lib/chromium.mjs';
-import { LOUD, until, writeTone } from './lib/measure.mjs';
+import { LOUD, sleep, until, writeTone } from './lib/measure.mjs';
 import { decibels, picture, report } from './lib/person.mjs';
 
 const MINUTE = 60_000;
@@ -55,7 +55,7 @@ test('two pages and a bot in one channel', { timeout: 4 * MINUTE }, async (t) =>
     const { ssrc } = await bob.stream(ada, 'video');
     const noPictures = () => until('no pictures come', async () => {
       const before = await bob.stream(ada, 'video');
-      await new Promise((resolve) => setTimeout(resolve, 700));
+      await sleep(700);
       const after = await bob.stream(ada, 'video');
       return after.ssrc === ssrc && after.framesDecoded - before.framesDecoded < 2;
     });
@@ -93,8 +93,15 @@ test('two pages and a bot in one channel', { timeout: 4 * MINUTE }, async (t) =>
   await t.test('a moderator mutes, moves and disconnects', async () => {
     await exp.join(/^General/);
     await exp.press('Options for Ada');
+    const ring = ada.driver.page.getByLabel('Ada, speaking');
+    await ring.waitFor();
     await exp.press('Mute for everyone');
     await bob.hearsNothingOf(ada);
+    // Nor does one's own page say that one speaks, through several of the microphone's beeps.
+    for (let look = 0; look < 30; look += 1) {
+      assert.equal(await ring.count(), 0, 'a muted person seems to speak');
+      await sleep(100);
+    }
     await exp.press('Options for Ada');
     await exp.press('Let speak again');
     await bob.hears(ada);

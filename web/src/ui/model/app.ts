@@ -89,18 +89,18 @@ export class App {
     return settings.value.pushToTalk || !free;
   });
 
-  /** Who is invited onto a stage is let through already, and has not accepted yet. */
-  readonly #isInvited = computed(() => {
+  /** Whether the room lets one speak. Who is invited onto a stage is let through already, and has not accepted yet. */
+  readonly #maySpeak = computed(() => {
     const room = this.room.value;
     const states = room === null ? [] : this.world.inRoom(room.channel);
     const own = states.find((state) => state.user_id === this.world.me.value?.id);
-    return own !== undefined && standing(own) === 'invited';
+    return own === undefined || (!own.mute && standing(own) === 'speaks');
   });
 
   /** Whether what the microphone hears is sent. */
   readonly open = computed(() => {
     const { mute, deaf } = settings.value;
-    const may = this.room.value !== null && !mute && !deaf && !this.#isInvited.value;
+    const may = this.room.value !== null && !mute && !deaf && this.#maySpeak.value;
     return may && (!this.pushesToTalk.value || this.talking.value);
   });
 
