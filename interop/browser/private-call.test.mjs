@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Voxhall } from '../../testkit/javascript/index.js';
 import { launch, visitor } from './lib/chromium.mjs';
-import { until } from './lib/measure.mjs';
+import { sleep, until } from './lib/measure.mjs';
 import { decibels, picture, report } from './lib/person.mjs';
 
 const MINUTE = 60_000;
@@ -17,7 +17,7 @@ test('a private call', { timeout: 3 * MINUTE }, async (t) => {
   t.after(() => server.stop());
   const browser = await launch(t);
   const ada = await visitor(t, browser, server, 'Ada');
-  const bob = await visitor(t, browser, server, 'Bob');
+  const bob = await visitor(t, browser, server, 'Bob', { before: countNotes });
 
   await t.test('is declined: the caller stays alone and is told', async () => {
     await ada.press('Call Bob');
@@ -60,4 +60,38 @@ test('a private call', { timeout: 3 * MINUTE }, async (t) => {
     await bob.press('Leave the call');
     await bob.outOfRoom();
   });
+
+  await t.test('does not ring on for somebody who signs out', async () => {
+    await ada.press('Call Bob');
+    await rings(bob);
+    await bob.press('Settings');
+    await bob.press('Sign out');
+    await bob.driver.page.getByLabel('Your name').waitFor();
+    const { notes, listeners } = await bob.driver.read('({ notes, listeners })');
+    assert.ok(notes > 0, 'it did not ring');
+    assert.equal(listeners, 0, 'somebody still waits for devices');
+    // Longer than from one ring to the next.
+    await sleep(3_000);
+    assert.equal(await bob.driver.read('notes'), notes, 'it rings on');
+  });
 });
+
+/** Counts the notes of the ringtone, and who waits for devices to be plugged in. */
+function countNotes() {
+  window.notes = 0;
+  window.listeners = 0;
+  const { createOscillator } = BaseAudioContext.prototype;
+  BaseAudioContext.prototype.createOscillator = function () {
+    window.notes += 1;
+    return createOscillator.call(this);
+  };
+  const count = (method, step) => {
+    const whole = EventTarget.prototype[method];
+    MediaDevices.prototype[method] = function (...listener) {
+      window.listeners += step;
+      return whole.apply(this, listener);
+    };
+  };
+  count('addEventListener', 1);
+  count('removeEventListener', -1);
+}

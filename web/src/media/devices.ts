@@ -25,11 +25,13 @@ export const canShareScreen = typeof navigator.mediaDevices?.getDisplayMedia ===
 /** Whether sound can be sent to a chosen loudspeaker. */
 export const canChooseSpeaker = 'setSinkId' in HTMLMediaElement.prototype;
 
-/** Looks what there is, now and whenever something is plugged in. */
-export function watchDevices(): void {
-  if (!canCapture) return;
-  void refreshDevices();
-  navigator.mediaDevices.addEventListener('devicechange', () => void refreshDevices());
+/** Looks what there is, now and whenever something is plugged in, until the function that is returned is called. */
+export function watchDevices(): () => void {
+  if (!canCapture) return () => {};
+  const look = (): void => void refreshDevices();
+  look();
+  navigator.mediaDevices.addEventListener('devicechange', look);
+  return () => navigator.mediaDevices.removeEventListener('devicechange', look);
 }
 
 /** Looks what there is; names appear after a device was used. */

@@ -142,6 +142,7 @@ export class App {
     this.leave();
     this.gateway.stop();
     this.#meter.stop();
+    this.calls.stop();
     for (const dispose of this.#disposals) dispose();
   }
 
@@ -252,7 +253,7 @@ export class App {
   }
 
   #run(): void {
-    watchDevices();
+    this.#disposals.push(watchDevices());
     this.gateway.on('state', (state) => {
       this.gatewayState.value = state;
       if (state.phase !== 'ready') this.session?.gatewayLost();

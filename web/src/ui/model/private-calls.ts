@@ -14,6 +14,7 @@ export class PrivateCalls {
   /** Called, but the call does not run yet: it cannot be rung before. */
   #toRing: ChannelId | null = null;
   #silence: (() => void) | null = null;
+  #dispose: () => void;
 
   /** A call that rings here: the first of them. */
   readonly incoming = computed(() => {
@@ -24,12 +25,19 @@ export class PrivateCalls {
   });
 
   constructor(private readonly app: App) {
-    effect(() => {
+    this.#dispose = effect(() => {
       const incoming = this.incoming.value !== null;
       const outgoing = this.outgoing.value !== null;
       this.#silence?.();
       this.#silence = incoming || outgoing ? ring(outgoing && !incoming) : null;
     });
+  }
+
+  /** Nothing rings any more. */
+  stop(): void {
+    this.#dispose();
+    this.#silence?.();
+    this.#silence = null;
   }
 
   /** Shows the private channel with somebody; it is made if there is none. */
