@@ -1,5 +1,7 @@
 //! Messages. They alone stay in SQL: the copy in memory has only the newest id of each channel.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sqlx::Row as _;
@@ -264,6 +266,25 @@ impl Directory {
         Ok(newest.map(|id| MessageId(from_sql(id))))
     }
 
+    /// What these accounts wrote in a channel that is newer than `floor`, oldest first.
+    pub(crate) async fn written_since(
+        &self,
+        channel: ChannelId,
+        authors: &BTreeSet<UserId>,
+        floor: MessageId,
+    ) -> Result<Vec<MessageId>, Error> {
+        let query = "SELECT id, author_id FROM messages WHERE channel_id = $1 AND id > $2 ORDER BY id";
+        let rows: Vec<(i64, i64)> = sqlx::query_as(query)
+            .bind(to_sql(channel.0))
+            .bind(to_sql(floor.0))
+            .fetch_all(&self.pool)
+            .await?;
+        let theirs = rows
+            .into_iter()
+            .filter(|(_, author)| authors.contains(&UserId(from_sql(*author))));
+        Ok(theirs.map(|(id, _)| MessageId(from_sql(id))).collect())
+    }
+
     /// Stores an edited message; says whether it was still there.
     pub(crate) async fn replace_message(&self, message: &StoredMessage) -> Result<bool, Error> {
         let done = sqlx::query(
@@ -325,8 +346,6 @@ impl Directory {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
     use crate::directory::NewUser;
 
@@ -369,6 +388,13 @@ mod tests {
         assert_eq!(page(Page::Around(MessageId(9)), 3).await, [9, 8]);
         assert_eq!(page(Page::Before(MessageId(u64::MAX)), 1).await, [9]);
         assert_eq!(page(Page::After(MessageId(u64::MAX)), 1).await, [0; 0]);
+        let since = async |authors: &[UserId], floor| {
+            let authors = authors.iter().copied().collect();
+            let written = directory.written_since(channel, &authors, MessageId(floor));
+            written.await.unwrap()
+        };
+        assert_eq!(since(&[author], 7).await, [MessageId(8), MessageId(9)]);
+        assert_eq!(since(&[UserId(1)], 7).await, [], "what others wrote");
         let newest = directory.read().private(channel).unwrap().last_message_id;
         assert_eq!(newest, Some(MessageId(9)));
     }

@@ -7,7 +7,7 @@ use axum::extract::State;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use voxhall_protocol::Extra;
-use voxhall_protocol::ids::{GuildId, UserId};
+use voxhall_protocol::ids::{ChannelId, EPOCH_MS, GuildId, MessageId, UserId};
 use voxhall_protocol::model::Permissions;
 use voxhall_protocol::rest::{ApiErrorCode, Ban, BulkBan, BulkBanned, PutBan};
 
@@ -19,7 +19,7 @@ use super::reply::{Answer, Asked, Body, Done, Failure, Json, Named};
 use super::route::{Routes, get, post};
 use crate::control::Core;
 use crate::directory::{self, GuildWrite, World};
-use crate::render;
+use crate::{render, wall};
 
 /// The most bans in one answer.
 const LONGEST_PAGE: usize = 1000;
@@ -27,6 +27,8 @@ const LONGEST_PAGE: usize = 1000;
 const MOST_AT_ONCE: usize = 200;
 /// How far back a banned account's messages may go with it, in seconds: a week.
 const LONGEST_DELETION: i64 = 604_800;
+/// The most messages that one event says are gone.
+const MOST_IN_EVENT: usize = 100;
 
 pub(super) fn api() -> Routes {
     Routes::new("bans")
@@ -115,7 +117,7 @@ async fn put(
     Named((id, user)): Named<(GuildId, UserId)>,
     Body(request): Body<PutBan>,
 ) -> Answer<Done> {
-    check_deletion(Form::default(), request.delete_message_seconds)?;
+    let seconds = deletion(Form::default(), request.delete_message_seconds)?;
     let author = reason.of(&caller);
     core.change_guild(id, &author, |world| -> Answer<_> {
         let authority = Authority::in_guild(world, &caller, id)?;
@@ -126,16 +128,42 @@ async fn put(
         banning(&authority, user, author.reason.as_ref())
     })
     .await?;
+    delete_messages(&core, id, &BTreeSet::from([user]), seconds).await?;
     Ok(Done)
 }
 
-fn check_deletion(mut form: Form, seconds: Option<u32>) -> Answer<()> {
-    form.number(
-        "delete_message_seconds",
-        seconds.unwrap_or(0),
-        0..=LONGEST_DELETION,
-    );
-    form.finish()
+/// How many seconds of messages go with a ban.
+fn deletion(mut form: Form, seconds: Option<u32>) -> Answer<u32> {
+    let seconds = seconds.unwrap_or(0);
+    form.number("delete_message_seconds", seconds, 0..=LONGEST_DELETION);
+    form.finish()?;
+    Ok(seconds)
+}
+
+/// Deletes what accounts wrote in a guild's channels in the last `seconds`.
+async fn delete_messages(
+    core: &Core,
+    guild: GuildId,
+    authors: &BTreeSet<UserId>,
+    seconds: u32,
+) -> Answer<()> {
+    if seconds == 0 || authors.is_empty() {
+        return Ok(());
+    }
+    let since_ms = wall::now_ms().saturating_sub(u64::from(seconds) * 1000);
+    let floor = MessageId(since_ms.saturating_sub(EPOCH_MS) << 22);
+    let channels: Vec<ChannelId> = {
+        let world = core.directory.read();
+        let guild = world.guild(guild).into_iter();
+        guild.flat_map(|guild| guild.channels.keys().copied()).collect()
+    };
+    for channel in channels {
+        let written = core.directory.written_since(channel, authors, floor).await?;
+        for ids in written.chunks(MOST_IN_EVENT) {
+            core.erase(channel, ids).await?;
+        }
+    }
+    Ok(())
 }
 
 async fn lift(
@@ -167,7 +195,7 @@ async fn bulk(
     if !(1..=MOST_AT_ONCE).contains(&request.user_ids.len()) {
         form.fault("user_ids", &Fault::Length(1..=MOST_AT_ONCE));
     }
-    check_deletion(form, request.delete_message_seconds)?;
+    let seconds = deletion(form, request.delete_message_seconds)?;
     let author = reason.of(&caller);
     let mut answer = BulkBanned::default();
     core.change_guild(id, &author, |world| -> Answer<_> {
@@ -193,5 +221,7 @@ async fn bulk(
         Ok(writes)
     })
     .await?;
+    let banned = answer.banned_users.iter().copied().collect();
+    delete_messages(&core, id, &banned, seconds).await?;
     Ok(Json(answer))
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use voxhall_protocol::model::Permissions;
 
-use crate::harness::{EXP, GUILD, Server, TEXT, TURBULENCE, VOICE, assert_contains};
+use crate::harness::{EXP, GUILD, PRIVATE, Server, TEXT, TURBULENCE, VOICE, assert_contains};
 
 /// Calls REST; gives status and body.
 async fn call(server: &Server, who: &str, method: &str, path: &str, body: Value) -> (u16, Value) {
@@ -274,4 +274,82 @@ async fn several_are_banned_at_once_as_far_as_they_can_be() {
         none.1["errors"]["user_ids"]["_errors"][0]["code"],
         "BASE_TYPE_BAD_LENGTH"
     );
+}
+
+/// Writes a message; gives its id.
+async fn written(server: &Server, name: &str, channel: &str) -> Value {
+    let path = format!("/channels/{channel}/messages");
+    let body = json!({"content": "hi"});
+    let (status, message) = call(server, &server.token(name), "POST", &path, body).await;
+    assert_eq!(status, 200, "{message}");
+    message["id"].clone()
+}
+
+/// The ids of a channel's messages, newest first.
+async fn history(server: &Server, channel: &str) -> Vec<Value> {
+    let path = format!("/channels/{channel}/messages");
+    let (_, page) = call(server, &server.token("Exp"), "GET", &path, Value::Null).await;
+    let page = page.as_array().unwrap().iter();
+    page.map(|message| message["id"].clone()).collect()
+}
+
+#[tokio::test]
+async fn what_the_banned_wrote_goes_with_them_if_it_shall() {
+    let server = Server::start().await;
+    let owner = server.token("Exp");
+    let ban = format!("/guilds/{GUILD}/bans/{TURBULENCE}");
+    let kept = written(&server, "Exp", TEXT).await;
+    let private = written(&server, "turbulence", PRIVATE).await;
+    let first = written(&server, "turbulence", TEXT).await;
+    let second = written(&server, "turbulence", TEXT).await;
+    let spoken = written(&server, "turbulence", VOICE[0]).await;
+
+    let (status, _) = call(
+        &server,
+        &owner,
+        "PUT",
+        &ban,
+        json!({"delete_message_seconds": 604_801}),
+    )
+    .await;
+    assert_eq!(status, 400, "more than a week");
+    let (status, _) = call(&server, &owner, "PUT", &ban, Value::Null).await;
+    assert_eq!(status, 204);
+    let all = [&second, &first, &kept].map(Value::clone);
+    assert_eq!(history(&server, TEXT).await, all, "nothing was said of messages");
+
+    let (mut exp, _) = server.person("Exp").await;
+    let (status, _) = call(
+        &server,
+        &owner,
+        "PUT",
+        &ban,
+        json!({"delete_message_seconds": 604_800}),
+    )
+    .await;
+    assert_eq!(status, 204, "who is banned already may lose messages still");
+    let told = exp.expect("MESSAGE_DELETE_BULK").await;
+    let expected = json!({"ids": [first, second], "channel_id": TEXT, "guild_id": GUILD});
+    assert_contains(&told, &expected);
+    let told = exp.expect("MESSAGE_DELETE").await;
+    let expected = json!({"id": spoken, "channel_id": VOICE[0], "guild_id": GUILD});
+    assert_contains(&told, &expected);
+    assert_eq!(history(&server, TEXT).await, [kept], "what others wrote stays");
+    assert!(
+        history(&server, PRIVATE).await.contains(&private),
+        "not the guild's"
+    );
+}
+
+#[tokio::test]
+async fn what_several_banned_wrote_goes_with_them() {
+    let server = Server::start().await;
+    let owner = server.token("Exp");
+    let theirs = written(&server, "turbulence", TEXT).await;
+    let kept = written(&server, "minstrel", TEXT).await;
+    let body = json!({"user_ids": [TURBULENCE, EXP], "delete_message_seconds": 3600});
+    let path = format!("/guilds/{GUILD}/bulk-ban");
+    assert_eq!(history(&server, TEXT).await, [kept.clone(), theirs]);
+    assert_eq!(call(&server, &owner, "POST", &path, body).await.0, 200);
+    assert_eq!(history(&server, TEXT).await, [kept]);
 }
