@@ -44,6 +44,7 @@ mod reply;
 mod roles;
 mod route;
 mod schemas;
+mod shape;
 mod sign_in;
 mod stages;
 mod streams;

@@ -11,16 +11,24 @@ use voxhall_protocol::rest::ApiErrorCode;
 use super::caller::Caller;
 use super::reply::{Answer, Body, Done, Failure, Named};
 use super::route::{Routes, post};
+use super::shape::{EMOJI, Field, Shape};
 use crate::calls::reaction::{Audience, Dispatch};
 use crate::control::Core;
 use crate::directory::Home;
 use crate::gateway::outgoing::Outgoing;
 
 /// What an effect consists of; everything else that a client sends is left out.
-const EFFECT_FIELDS: [&str; 3] = ["emoji", "animation_type", "animation_id"];
+static EFFECT: Shape = Shape::Object(&[
+    Field::new("emoji", Shape::Object(EMOJI)),
+    Field::new("animation_type", Shape::Number(u8::MAX as u64)),
+    Field::new("animation_id", Shape::Number(u32::MAX as u64)),
+]);
 
 /// What a sound consists of.
-const SOUND_FIELDS: [&str; 2] = ["sound_id", "sound_volume"];
+static SOUND: Shape = Shape::Object(&[
+    Field::required("sound_id", Shape::Id),
+    Field::new("sound_volume", Shape::Share),
+]);
 
 pub(super) fn api() -> Routes {
     Routes::new("voice")
@@ -40,7 +48,7 @@ async fn effect(
     Named(channel): Named<ChannelId>,
     Body(body): Body<Map<String, Value>>,
 ) -> Answer<Done> {
-    send(&core, &caller, channel, body, &EFFECT_FIELDS)
+    send(&core, &caller, channel, body, &EFFECT)
 }
 
 async fn sound(
@@ -49,13 +57,7 @@ async fn sound(
     Named(channel): Named<ChannelId>,
     Body(body): Body<Map<String, Value>>,
 ) -> Answer<Done> {
-    if !body
-        .get("sound_id")
-        .is_some_and(|id| id.is_string() || id.is_u64())
-    {
-        return Err(Failure::invalid_field("sound_id", "name the sound"));
-    }
-    send(&core, &caller, channel, body, &SOUND_FIELDS)
+    send(&core, &caller, channel, body, &SOUND)
 }
 
 fn send(
@@ -63,8 +65,11 @@ fn send(
     caller: &Caller,
     channel_id: ChannelId,
     body: Map<String, Value>,
-    fields: &[&str],
+    shape: &Shape,
 ) -> Answer<Done> {
+    let mut body = Value::Object(body);
+    shape.check("", &body)?;
+    shape.strip(&mut body);
     let world = core.directory.read();
     let Home::Guild(guild_id) = caller.sees(&world, channel_id)? else {
         return Err(Failure::bad_request(ApiErrorCode::WrongChannelKind));
@@ -75,14 +80,15 @@ fn send(
     if own.mute || own.deaf || own.suppress || own.self_deaf {
         return Err(Failure::bad_request(ApiErrorCode::CannotSendEffects));
     }
-    let kept = body
-        .into_iter()
-        .filter(|(name, _)| fields.contains(&name.as_str()));
+    let kept = match body {
+        Value::Object(kept) => kept,
+        _ => Map::new(),
+    };
     let event = Event::VoiceChannelEffectSend(VoiceChannelEffect {
         channel_id,
         guild_id,
         user_id: caller.id(),
-        extra: kept.collect(),
+        extra: kept.into_iter().collect(),
     });
     for record in view.room(channel_id) {
         let audience = Audience::Session(record.session_id.clone());

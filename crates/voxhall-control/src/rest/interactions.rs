@@ -31,6 +31,7 @@ use crate::clock;
 use crate::control::Core;
 use crate::directory::{Home, StoredMessage, World};
 use crate::interactions::{Running, TOKEN_LIFE};
+pub(in crate::rest) use component::inside;
 
 pub(super) fn api() -> Routes {
     Routes::new("interactions")

@@ -141,7 +141,22 @@ async fn effects_and_sounds_reach_the_people_in_the_room() {
         204
     );
     assert_eq!(client.expect("VOICE_CHANNEL_EFFECT_SEND").await["sound_id"], "5");
-    assert_eq!(server.request("POST", &sound, &token, "{}").await.0.as_u16(), 400);
+    for wrong in [
+        "{}",
+        r#"{"sound_id":{}}"#,
+        r#"{"sound_id":"5","sound_volume":"loud"}"#,
+    ] {
+        let (status, ..) = server.request("POST", &sound, &token, wrong).await;
+        assert_eq!(status.as_u16(), 400, "{wrong}");
+    }
+    for wrong in [
+        json!({"emoji": "x"}),
+        json!({"emoji": {"name": "x".repeat(100_000)}}),
+        json!({"animation_id": {}}),
+    ] {
+        let (status, ..) = server.request("POST", &effect, &token, &wrong.to_string()).await;
+        assert_eq!(status.as_u16(), 400, "{wrong:.100}");
+    }
     assert_eq!(
         server
             .request("POST", &effect, "Bot elsewhere", body)

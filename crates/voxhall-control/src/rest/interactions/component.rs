@@ -80,7 +80,7 @@ pub(super) fn find<'a>(components: &'a [Value], custom_id: &str) -> Option<&'a V
 }
 
 /// The components that stand in another one.
-pub(super) fn inside(component: &Value) -> impl Iterator<Item = &Value> {
+pub(in crate::rest) fn inside(component: &Value) -> impl Iterator<Item = &Value> {
     let several = component["components"].as_array().into_iter().flatten();
     several
         .chain(component.get("component"))
