@@ -67,6 +67,9 @@ impl Control {
         directory: Arc<Directory>,
         board: Arc<dyn Switchboard>,
     ) -> Result<Arc<Self>, Error> {
+        if !config.dev {
+            directory.forget_revoked_tokens();
+        }
         // One watch over everything keeps the global order of changes.
         let mut changes = board.watch("").await?;
         let core = Arc::new(Core {

@@ -28,6 +28,7 @@ mod world;
 
 use parking_lot::{RwLock, RwLockReadGuard};
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use std::sync::atomic::AtomicBool;
 
 pub(crate) use accounts::SignUp;
 pub(crate) use call_log::CallMessage;
@@ -88,6 +89,8 @@ pub struct Directory {
     world: RwLock<World>,
     /// Held from the SQL write to the change of the copy, so that both see writes in one order.
     writing: tokio::sync::Mutex<()>,
+    /// Whether tokens that are revoked are remembered.
+    remembers_revoked: AtomicBool,
     snowflakes: Snowflakes,
 }
 
@@ -126,6 +129,7 @@ impl Directory {
             _claim: claim,
             world: RwLock::new(world),
             writing: tokio::sync::Mutex::new(()),
+            remembers_revoked: AtomicBool::new(true),
             snowflakes: Snowflakes::new(rand::random()),
         })
     }

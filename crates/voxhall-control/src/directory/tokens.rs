@@ -1,6 +1,7 @@
 //! The tokens of accounts: made, used and revoked.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::Ordering;
 
 use sqlx::Row as _;
 use voxhall_protocol::Token;
@@ -85,9 +86,11 @@ impl Tokens {
         tokens
     }
 
-    fn revoke(&mut self, digest: TokenDigest) {
+    fn revoke(&mut self, digest: TokenDigest, remember: bool) {
         self.known.remove(&digest);
-        self.revoked.insert(digest);
+        if remember {
+            self.revoked.insert(digest);
+        }
     }
 }
 
@@ -190,12 +193,16 @@ impl Directory {
 
     /// Ends tokens; whoever calls holds `writing`.
     async fn revoke_all(&self, digests: &[TokenDigest]) -> Result<(), Error> {
+        let remember = self.remembers_revoked.load(Ordering::Relaxed);
         let mut transaction = self.pool.begin().await?;
         for digest in digests {
             sqlx::query("DELETE FROM tokens WHERE digest = $1")
                 .bind(digest.to_hex())
                 .execute(&mut *transaction)
                 .await?;
+            if !remember {
+                continue;
+            }
             sqlx::query("INSERT INTO revoked_tokens (digest) VALUES ($1) ON CONFLICT (digest) DO NOTHING")
                 .bind(digest.to_hex())
                 .execute(&mut *transaction)
@@ -204,9 +211,15 @@ impl Directory {
         transaction.commit().await?;
         let mut world = self.world.write();
         for digest in digests {
-            world.tokens.revoke(*digest);
+            world.tokens.revoke(*digest, remember);
         }
         Ok(())
+    }
+
+    /// Remembers from now on no token that is revoked: it is unknown then, which is all that a server needs on which
+    /// unknown tokens log nobody in. Otherwise every sign-out would be kept for ever.
+    pub(crate) fn forget_revoked_tokens(&self) {
+        self.remembers_revoked.store(false, Ordering::Relaxed);
     }
 
     /// Notes that a token was used today. Only the first use of a day is written.
@@ -289,5 +302,27 @@ mod tests {
         let second = directory.seeded_token(user, "seed").await.unwrap();
         assert_ne!(second, first);
         assert_eq!(directory.seeded_token(user, "seed").await.unwrap(), second);
+    }
+
+    #[tokio::test]
+    async fn what_is_revoked_is_kept_only_where_it_matters() {
+        let directory = Directory::in_memory().await.unwrap();
+        let user = directory.create_user(NewUser::default()).await.unwrap().id;
+        let kept = async || -> i64 {
+            let count = sqlx::query_scalar("SELECT COUNT(*) FROM revoked_tokens");
+            count.fetch_one(&directory.pool).await.unwrap()
+        };
+        let revoke = async || {
+            let token = directory.create_token(user).await.unwrap();
+            directory.revoke_tokens(user).await.unwrap();
+            TokenDigest::of(token.expose())
+        };
+        let remembered = revoke().await;
+        directory.forget_revoked_tokens();
+        let forgotten = revoke().await;
+        assert_eq!(kept().await, 1);
+        let world = directory.read();
+        assert!(world.is_revoked(remembered) && !world.is_revoked(forgotten));
+        assert!(world.user_of_token(forgotten).is_none());
     }
 }
