@@ -353,6 +353,26 @@ fn only_an_authentic_check_is_answered() {
 }
 
 #[test]
+fn who_sends_without_end_takes_no_time_of_others() {
+    let house = house();
+    house.expect_browser("client");
+    let mut flood = house.dial();
+    let dead = flood.try_clone().unwrap();
+    let flooding = std::thread::spawn(move || {
+        let datagrams = framed(&[1; 1000]).repeat(1000);
+        while flood.write_all(&datagrams).is_ok() {}
+    });
+    for transaction in 1..20 {
+        let mut stream = house.dial();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.write_all(&framed(&check(transaction))).unwrap();
+        assert!(stream.read(&mut [0; 100]).unwrap() > 0, "it was answered");
+    }
+    dead.shutdown(Shutdown::Both).unwrap();
+    flooding.join().unwrap();
+}
+
+#[test]
 fn what_is_no_datagram_ends_the_connection_and_no_other() {
     let house = house();
     house.expect_browser("client");

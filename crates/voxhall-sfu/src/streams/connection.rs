@@ -19,6 +19,9 @@ const MAX_OUTPUT: usize = 128 * 1024;
 /// What may wait in the system beside that.
 const SEND_BUFFER: usize = 64 * 1024;
 
+/// What is read of one connection before it is the turn of the others.
+pub(super) const TURN: usize = 64 * 1024;
+
 /// How long a connection may take to prove that it belongs to a member.
 const PROOF_WITHIN: Duration = Duration::from_secs(10);
 
@@ -74,25 +77,29 @@ impl Connection {
         unproved || now.saturating_duration_since(self.heard) >= IDLE
     }
 
-    /// Reads what has come and hands out each datagram.
+    /// Reads of what has come as much as is its turn, and hands out each datagram. True if there may be more, of which
+    /// the system does not tell again.
     ///
     /// # Errors
     /// The connection is over, or what came is no datagram; it is to be closed.
-    pub(super) fn read(&mut self, now: Instant, mut take: impl FnMut(Vec<u8>, &Waiting)) -> io::Result<()> {
+    pub(super) fn read(&mut self, now: Instant, mut take: impl FnMut(Vec<u8>, &Waiting)) -> io::Result<bool> {
         let mut buffer = [0; 4096];
-        loop {
+        let mut read = 0;
+        while read < TURN {
             match self.stream.read(&mut buffer) {
                 Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
                 Ok(length) => {
+                    read += length;
                     self.input.extend_from_slice(&buffer[..length]);
                     self.heard = now;
                     self.take_datagrams(&mut take)?;
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
         }
+        Ok(true)
     }
 
     fn take_datagrams(&mut self, take: &mut impl FnMut(Vec<u8>, &Waiting)) -> io::Result<()> {
@@ -196,6 +203,29 @@ mod tests {
         peer.write_all(&[0x05, 0xdd]).unwrap();
         let error = read(&mut connection, now, 1).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::InvalidData, "1501 bytes are none");
+    }
+
+    #[test]
+    fn who_sends_without_end_gets_no_more_than_its_turn() {
+        let now = Instant::now();
+        let (mut peer, mut connection) = pair(now);
+        let flood = std::thread::spawn(move || {
+            let framed = [&[0x03, 0xe8][..], &[7; 1000]].concat().repeat(1000);
+            // Until the connection is dropped.
+            while peer.write_all(&framed).is_ok() {}
+        });
+        let deadline = Instant::now() + Duration::from_secs(10);
+        let mut bytes = 0;
+        while !connection
+            .read(now, |datagram, _| bytes += datagram.len())
+            .unwrap()
+        {
+            assert!(Instant::now() < deadline, "the peer fills what the system takes");
+            bytes = 0;
+        }
+        assert!((TURN / 2..=TURN + 4096).contains(&bytes), "{bytes}");
+        drop(connection);
+        flood.join().unwrap();
     }
 
     #[test]

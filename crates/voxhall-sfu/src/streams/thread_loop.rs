@@ -28,6 +28,8 @@ pub(super) struct StreamLoop {
     tell: Tell,
     orders: Receiver<Order>,
     connections: HashMap<u64, Connection>,
+    /// Connections with more to read than was their turn. The system tells of what came only once.
+    backlog: Vec<u64>,
     next: u64,
 }
 
@@ -46,6 +48,7 @@ impl StreamLoop {
             tell,
             orders,
             connections: HashMap::new(),
+            backlog: Vec::new(),
             next: 0,
         })
     }
@@ -56,8 +59,16 @@ impl StreamLoop {
         let mut review = Instant::now() + REVIEW_EVERY;
         loop {
             // Interrupted, or broken for good: then the next look will tell again, a second later at most.
-            let polled = self.poll.poll(&mut events, Some(REVIEW_EVERY));
+            let patience = if self.backlog.is_empty() {
+                REVIEW_EVERY
+            } else {
+                Duration::ZERO
+            };
+            let polled = self.poll.poll(&mut events, Some(patience));
             let now = Instant::now();
+            for number in std::mem::take(&mut self.backlog) {
+                self.read(now, number);
+            }
             if polled.is_ok() {
                 for event in &events {
                     self.ready(now, event);
@@ -119,21 +130,30 @@ impl StreamLoop {
     }
 
     fn serve(&mut self, now: Instant, number: u64, event: &Event) {
+        // Whoever had its turn already waits for the next.
+        if event.is_readable() && !self.backlog.contains(&number) {
+            self.read(now, number);
+        }
+        if event.is_writable()
+            && let Some(connection) = self.connections.get_mut(&number)
+            && connection.flush().is_err()
+        {
+            self.close(number);
+        }
+    }
+
+    /// Gives a connection its turn to be read.
+    fn read(&mut self, now: Instant, number: u64) {
         let Some(connection) = self.connections.get_mut(&number) else {
             return;
         };
-        let tell = &self.tell;
-        let mut outcome = Ok(());
-        if event.is_readable() {
-            let address = stream_address(number);
-            outcome = connection.read(now, |bytes, waiting| tell.datagram(address, bytes, waiting));
-            tell.wake();
-        }
-        if outcome.is_ok() && event.is_writable() {
-            outcome = connection.flush();
-        }
-        if outcome.is_err() {
-            self.close(number);
+        let (tell, address) = (&self.tell, stream_address(number));
+        let outcome = connection.read(now, |bytes, waiting| tell.datagram(address, bytes, waiting));
+        tell.wake();
+        match outcome {
+            Ok(true) => self.backlog.push(number),
+            Ok(false) => {}
+            Err(_) => self.close(number),
         }
     }
 
