@@ -85,6 +85,11 @@ impl Bindings {
         self.addresses.contains(&source)
     }
 
+    /// Whether anything authentic came, so that the addresses rest on more than discovery.
+    pub(super) fn are_authentic(&self) -> bool {
+        self.authentic
+    }
+
     /// A packet without proof, from an address that is bound.
     pub(super) fn touch(&mut self, now: Instant, source: SocketAddr) {
         self.last_seen = now;

@@ -115,9 +115,16 @@ impl Core {
 
     /// A check of the member's came from `source`. Media goes to the address that it chose last.
     fn bind_checked(&mut self, now: Instant, index: usize, source: SocketAddr, chosen: bool) {
-        if self.address_index.contains_key(&source) {
-            // A UDP client is known to be there. Behind one address there is only one of them.
-            return;
+        if let Some(&native) = self.address_index.get(&source) {
+            let other = self.members.get_mut(native);
+            let Some(other) = other.filter(|other| !other.bindings.are_authentic()) else {
+                // A UDP client is known to be there. Behind one address there is only one of them.
+                return;
+            };
+            // Discovery alone, which anybody may send in another's name, counts for less than a check.
+            other.bindings.remove(source);
+            self.address_index.remove(&source);
+            self.follow_bindings(native);
         }
         if let Some(before) = self.peers.insert(source, index).filter(|before| *before != index)
             && let Some(other) = self.members.get_mut(before)

@@ -27,6 +27,15 @@ impl Core {
             self.stats.dropped_unknown_ssrc += 1;
             return;
         };
+        let asks_for_browser = self
+            .members
+            .get(owner.member)
+            .is_some_and(|member| member.webrtc.is_some());
+        if asks_for_browser || self.peers.contains_key(&source) {
+            // Where a WebRTC member is, its checks say, and nobody else is there.
+            self.stats.dropped_malformed += 1;
+            return;
+        }
         if !self.limiter.allow(now, source) {
             self.stats.dropped_rate_limited += 1;
             return;

@@ -142,6 +142,10 @@ impl Browser {
         if kind == Datagram::Dtls && self.deaf_to_dtls {
             return;
         }
+        if datagram.starts_with(&[0, 2, 0, 70]) {
+            // The answer to a discovery request, which somebody else sent in its name.
+            return;
+        }
         let received = Receive::new(Protocol::Udp, from, self.address, datagram);
         let received = received.expect("the server sends nothing but WebRTC");
         self.rtc

@@ -3,7 +3,10 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use str0m::media::MediaKind;
+use voxhall_protocol::discovery::Request;
 use voxhall_protocol::sdp::Fingerprint;
+use voxhall_protocol::voice::EncryptionMode;
 use voxhall_sfu::{Event, TransportFailure};
 use voxhall_sim::Random;
 use voxhall_transport::stun::{ConnectivityCheck, IceRole, TransactionId};
@@ -166,7 +169,7 @@ fn a_flood_of_checks_is_cut_and_others_do_not_notice() {
     let second = world.browse();
     world.announce(first);
     let stream = world.browsers[first].allocated.audio;
-    world.browsers[second].expect(str0m::media::MediaKind::Audio, stream);
+    world.browsers[second].expect(MediaKind::Audio, stream);
     let forged = check("srv0", &world.browsers[first].ufrag(), "wrong wrong wrong wrong");
     for number in 0..50_u8 {
         for _ in 0..100 {
@@ -181,6 +184,60 @@ fn a_flood_of_checks_is_cut_and_others_do_not_notice() {
     let stats = world.stats();
     assert!(stats.dropped_forged < 200, "{stats:?}");
     assert!(stats.dropped_rate_limited > 4_500, "most were not even looked at");
+}
+
+#[test]
+fn discovery_in_a_browsers_name_or_from_its_address_changes_nothing() {
+    let mut world = World::for_browsers();
+    let speaker = world.join();
+    let (first, second) = (world.browse(), world.browse());
+    // Somebody who has joined and was not heard yet.
+    let quiet = world.join();
+    let quiet = world.clients[quiet].audio;
+    let spoofed = world.browsers[first].address;
+    let stream = world.clients[speaker].audio;
+    world.browsers[first].expect(MediaKind::Audio, stream);
+    world.browsers[second].expect(MediaKind::Audio, stream);
+    world.clear();
+    let sent = world.stats().sent;
+    let own = world.browsers[second].allocated.audio;
+    for (from, ssrc) in [(spoofed, quiet), (stranger(1), own)] {
+        let request = Request::new(ssrc).encode().to_vec();
+        world.network.send(world.now, from, world.server, request);
+        world.settle();
+    }
+    assert_eq!(world.stats().sent, sent, "nor is it answered");
+    world.speak(speaker, b"at once");
+    world.run(Duration::from_secs(40));
+    let silent = |event: &Event| matches!(event, Event::MediaIdle { .. } | Event::AddressChanged { .. });
+    assert!(!world.events.iter().any(silent), "{:?}", world.events);
+    world.speak(speaker, b"and later");
+    world.run(Duration::from_millis(20));
+    for browser in [first, second] {
+        let payloads = world.browsers[browser].payloads(stream);
+        assert_eq!(payloads, [b"at once".to_vec(), b"and later".to_vec()]);
+    }
+}
+
+#[test]
+fn an_authentic_check_counts_for_more_than_discovery() {
+    let mut world = World::for_browsers();
+    let quiet = world.add(crate::common::ROOM, 0, EncryptionMode::AeadAes256GcmRtpsize);
+    let speaker = world.join();
+    let stream = world.clients[speaker].audio;
+    let browser = world.browse_with(&Manners::default());
+    let spoofed = world.browsers[browser].address;
+    let request = Request::new(world.clients[quiet].audio).encode().to_vec();
+    world.network.send(world.now, spoofed, world.server, request);
+    world.settle();
+    world.run(Duration::from_secs(3));
+    assert!(world.browsers[browser].connected);
+    world.browsers[browser].expect(MediaKind::Audio, stream);
+    world.run(Duration::from_secs(40));
+    world.speak(speaker, b"heard");
+    world.run(Duration::from_millis(20));
+    assert_eq!(world.browsers[browser].payloads(stream), [b"heard".to_vec()]);
+    assert_eq!(world.core.addresses(world.clients[quiet].id), Some(&[][..]));
 }
 
 #[test]
