@@ -34,12 +34,19 @@ pub(super) fn samples(stbl: &Bytes, length: u64) -> Result<Vec<Sample>, Mp4Fault
         let next = runs
             .get(index + 1)
             .map(|run| u32::from_be_bytes([run[0], run[1], run[2], run[3]]));
+        // Chunks that are gone through again and again would take as long as somebody likes.
+        if per_chunk == 0 || next.is_some_and(|next| next <= first) {
+            return Err(Mp4Fault::BrokenTables);
+        }
         // Chunks are numbered from 1.
         let first = first.checked_sub(1).ok_or(Mp4Fault::BrokenTables)? as usize;
         let end = next
             .map_or(chunks.len(), |next| (next as usize).saturating_sub(1))
             .min(chunks.len());
         for &chunk in chunks.get(first..end).unwrap_or_default() {
+            if samples.len() == sizes.count {
+                break;
+            }
             let mut offset = chunk;
             for _ in 0..per_chunk {
                 let Some(size) = sizes.get(samples.len()) else {
@@ -208,4 +215,53 @@ fn set_keyframes(stbl: &Bytes, samples: &mut [Sample]) -> Result<(), Mp4Fault> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LENGTH: u64 = 1000;
+
+    fn full_box(kind: &[u8; 4], fields: impl IntoIterator<Item = u32>) -> Vec<u8> {
+        // Version and flags come first.
+        let fields: Vec<u8> = [0].into_iter().chain(fields).flat_map(u32::to_be_bytes).collect();
+        [&(fields.len() as u32 + 8).to_be_bytes()[..], kind, &fields].concat()
+    }
+
+    /// Tables of four samples in as many chunks, which lie in runs of `(first, per_chunk)`.
+    fn read(runs: &[(u32, u32)]) -> Result<Vec<u64>, Mp4Fault> {
+        let entries = runs.iter().flat_map(|&(first, per_chunk)| [first, per_chunk, 1]);
+        let stbl = [
+            full_box(b"stsz", [10, 4]),
+            full_box(b"stco", [4, 100, 200, 300, 400]),
+            full_box(b"stsc", [runs.len() as u32].into_iter().chain(entries)),
+            full_box(b"stts", [1, 4, 20]),
+        ];
+        let samples = samples(&Bytes::from(stbl.concat()), LENGTH)?;
+        Ok(samples.iter().map(|sample| sample.offset).collect())
+    }
+
+    #[test]
+    fn runs_of_chunks_say_where_samples_lie() {
+        assert_eq!(read(&[(1, 1)]), Ok(vec![100, 200, 300, 400]));
+        assert_eq!(read(&[(1, 2), (2, 1)]), Ok(vec![100, 110, 200, 300]));
+        assert_eq!(read(&[(1, 4), (2, 9)]), Ok(vec![100, 110, 120, 130]));
+    }
+
+    #[test]
+    fn runs_that_do_not_rise_or_hold_nothing_are_refused() {
+        for runs in [
+            &[(1, 0), (5, 0), (1, 1)][..],
+            &[(1, 0), (2, 4)],
+            &[(2, 1), (1, 1)],
+            &[(1, 1), (1, 1)],
+            &[(0, 1)],
+        ] {
+            assert_eq!(read(runs), Err(Mp4Fault::BrokenTables), "{runs:?}");
+        }
+        // Each pair of these goes through all chunks.
+        let endless: Vec<_> = [(1, 0), (5, 0)].repeat(1_000_000);
+        assert_eq!(read(&endless), Err(Mp4Fault::BrokenTables));
+    }
 }
