@@ -220,6 +220,7 @@ fn client_fragment(select: &SelectProtocol) -> Result<ClientFragment, Cow<'stati
     ClientFragment::parse(text).map_err(|error| match error {
         SdpError::Missing(line) => format!("the SDP fragment lacks {line}").into(),
         SdpError::Malformed { line, .. } => format!("the SDP fragment has a malformed {line}").into(),
+        SdpError::OtherHash { .. } => "the SDP fragment has no a=fingerprint with sha-256".into(),
     })
 }
 

@@ -274,6 +274,10 @@ fn unusable_fragments_are_bad_requests_with_a_reason() {
             json!(with(&format!("a=fingerprint:sha-256 {}", ["zz"; 32].join(":")))),
             "malformed fingerprint",
         ),
+        (
+            json!(with(&format!("a=fingerprint:sha-512 {}", ["4A"; 64].join(":")))),
+            "no a=fingerprint with sha-256",
+        ),
         (json!(with("a=extmap:0 urn:x")), "malformed extmap"),
         (json!(with("a=rtpmap:300 opus/48000")), "malformed rtpmap"),
         (json!(with(&"a=x-nothing:1\n".repeat(3000))), "too long"),

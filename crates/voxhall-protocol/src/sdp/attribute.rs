@@ -18,14 +18,28 @@ pub enum SdpError {
         /// What it says, cut short.
         text: String,
     },
+    /// All fingerprints are of hashes that are not served; without this, any certificate would do.
+    #[error("the SDP fragment has no a=fingerprint with sha-256, only {text:?}")]
+    OtherHash {
+        /// The first of them, cut short.
+        text: String,
+    },
 }
+
+/// The longest excerpt of a line in an error.
+const LONGEST_EXCERPT: usize = 80;
 
 impl SdpError {
     pub(super) fn malformed(line: &'static str, text: &str) -> Self {
-        const LONGEST: usize = 80;
         Self::Malformed {
             line,
-            text: text.chars().take(LONGEST).collect(),
+            text: text.chars().take(LONGEST_EXCERPT).collect(),
+        }
+    }
+
+    pub(super) fn other_hash(text: &str) -> Self {
+        Self::OtherHash {
+            text: text.chars().take(LONGEST_EXCERPT).collect(),
         }
     }
 }

@@ -46,11 +46,15 @@ impl ClientFragment {
     ///
     /// # Errors
     ///
-    /// [`SdpError`] if the ICE credentials are missing, or a line that is looked at is malformed.
+    /// [`SdpError`] if the ICE credentials are missing, a line that is looked at is malformed, or there are fingerprints,
+    /// but none of SHA-256.
     pub fn parse(text: &str) -> Result<Self, SdpError> {
         let mut scan = Scan::default();
         for attribute in lines(text).filter_map(|line| line.strip_prefix("a=")) {
             scan.attribute(attribute)?;
+        }
+        if let (None, Some(other)) = (scan.fingerprint, &scan.other_hash) {
+            return Err(SdpError::other_hash(other));
         }
         Ok(Self {
             ice_ufrag: scan.ice_ufrag.ok_or(SdpError::Missing("a=ice-ufrag"))?,
@@ -85,6 +89,8 @@ struct Scan {
     ice_pwd: Option<String>,
     ice_options: Option<String>,
     fingerprint: Option<Fingerprint>,
+    /// What the first fingerprint of another hash says.
+    other_hash: Option<String>,
     extmap_allow_mixed: bool,
     extensions: Vec<ExtensionMap>,
     rtp_maps: Vec<RtpMap>,
@@ -98,7 +104,10 @@ impl Scan {
             "ice-ufrag" if self.ice_ufrag.is_none() => self.ice_ufrag = Some(ice_ufrag(value)?),
             "ice-pwd" if self.ice_pwd.is_none() => self.ice_pwd = Some(ice_password(value)?),
             "ice-options" if self.ice_options.is_none() => self.ice_options = Some(value.to_owned()),
-            "fingerprint" if self.fingerprint.is_none() => self.fingerprint = fingerprint(value)?,
+            "fingerprint" if self.fingerprint.is_none() => match fingerprint(value)? {
+                Some(fingerprint) => self.fingerprint = Some(fingerprint),
+                None => self.other_hash = self.other_hash.take().or_else(|| Some(value.to_owned())),
+            },
             "extmap-allow-mixed" => self.extmap_allow_mixed = true,
             "extmap" => {
                 let extension = ExtensionMap::parse(value)?;

@@ -108,6 +108,22 @@ fn a_full_sdp_serves_as_a_fragment() {
 }
 
 #[test]
+fn a_fingerprint_of_another_hash_alone_is_refused() {
+    let credentials = format!("a=ice-ufrag:abcd\na=ice-pwd:{}", "p".repeat(22));
+    let other = format!("sha-512 {}", ["0A"; 64].join(":"));
+    let text = other.chars().take(80).collect();
+    let refused = ClientFragment::parse(&format!("{credentials}\na=fingerprint:{other}"));
+    assert_eq!(refused, Err(SdpError::OtherHash { text }));
+    let print = format!("sha-256 {}", ["0A"; 32].join(":"));
+    for lines in [[&other, &print], [&print, &other]] {
+        let [first, second] = lines;
+        let both = format!("{credentials}\na=fingerprint:{first}\na=fingerprint:{second}");
+        let fragment = ClientFragment::parse(&both).expect("one of them will do");
+        assert_eq!(fragment.fingerprint.map(|print| print.0), Some([10; 32]));
+    }
+}
+
+#[test]
 fn what_is_missing_or_malformed_is_named() {
     let parse = |text: &str| ClientFragment::parse(text).expect_err(text);
     assert_eq!(parse(""), SdpError::Missing("a=ice-ufrag"));
