@@ -61,6 +61,17 @@ test('the page', { timeout: 4 * MINUTE }, async (t) => {
     await ada.outOfRoom();
   });
 
+  await t.test('says that a session ended for good, and begins another', async (t) => {
+    const ada = await visitor(t, browser, server, 'Ada', { viewport: { width: 360, height: 700 } });
+    const { page } = ada.driver;
+    await server.faults(ada).closeGateway(4015);
+    await page.getByText('too many sessions (4015)').filter({ visible: true }).waitFor();
+    await page.getByText('Disconnected', { exact: true }).waitFor();
+    await page.getByRole('button', { name: 'Try again' }).click();
+    await page.getByText('Online').waitFor();
+    assert.equal(await page.getByText('too many sessions').count(), 0);
+  });
+
   await t.test('sends speech only while the key to talk is held', async (t) => {
     const ada = await visitor(t, browser, server, 'Ada');
     const bob = await visitor(t, browser, server, 'Bob');

@@ -168,6 +168,11 @@ export class App {
     if (location.pathname !== path) history.replaceState(null, '', path);
   }
 
+  /** The session ended for good: begins another one. */
+  retryGateway(): void {
+    if (this.gatewayState.value.phase === 'ended') this.gateway.start();
+  }
+
   /** The microphone could not be opened: once more. */
   retryMicrophone(): void {
     void this.#startMicrophone();

@@ -10,6 +10,7 @@ import { useKeys } from '../keys.ts';
 import { dismiss, notices } from '../model/notices.ts';
 import { Hidden, IconButton } from './basics.tsx';
 import { ChatView } from './chat.tsx';
+import { GatewayEnded } from './gateway-ended.tsx';
 import { Icon } from './icons.tsx';
 import { IncomingCall } from './incoming-call.tsx';
 import { NetworkPanel } from './network-panel.tsx';
@@ -98,6 +99,7 @@ function SidePanel(): JSX.Element | null {
 /** What keeps one from being heard or from hearing. */
 function Banner(): JSX.Element | null {
   const app = useApp();
+  if (app.gatewayState.value.phase === 'ended') return <GatewayEnded />;
   if (soundIsBlocked.value) {
     return (
       <p class="banner" role="alert">

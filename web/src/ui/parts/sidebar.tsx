@@ -7,6 +7,7 @@ import { type Channel, ChannelType, type Guild, type Room, sameRoom, type UserId
 import { useApp } from '../context.ts';
 import { settings } from '../model/settings.ts';
 import { Avatar, Hidden, IconButton } from './basics.tsx';
+import { GatewayEnded } from './gateway-ended.tsx';
 import { Icon } from './icons.tsx';
 
 /** See the module. */
@@ -19,6 +20,9 @@ export function Sidebar({ openSettings }: { openSettings: () => void }): JSX.Ele
           <GuildSection key={guild.id} guild={guild} />
         ))}
         <PrivateSection />
+      </div>
+      <div class="only-narrow">
+        <GatewayEnded />
       </div>
       <OwnPanel openSettings={openSettings} />
     </nav>
@@ -262,6 +266,7 @@ function Connection(): JSX.Element {
 function connectionText(app: ReturnType<typeof useApp>): [string, 'good' | 'busy' | 'bad'] {
   const gateway = app.gatewayState.value.phase;
   if (gateway === 'lost') return ['Connection lost, trying again', 'bad'];
+  if (gateway === 'ended') return ['Disconnected', 'bad'];
   if (gateway !== 'ready') return ['Connecting', 'busy'];
   const { phase } = app.join.value;
   if (phase === 'out') return ['Online', 'good'];
