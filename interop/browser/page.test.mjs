@@ -53,9 +53,17 @@ test('the page', { timeout: 4 * MINUTE }, async (t) => {
     await ada.inRoom();
     await walkTo('Mute');
     await page.keyboard.press('Space');
-    await page.getByRole('button', { name: 'Unmute', pressed: true }).first().waitFor();
+    await page.getByRole('button', { name: 'Unmute', exact: true }).first().waitFor();
     await page.keyboard.press('Control+Shift+M');
     await page.getByRole('button', { name: 'Mute', exact: true }).first().waitFor();
+    await walkTo('Network');
+    const network = page.getByRole('button', { name: 'Network', exact: true });
+    assert.equal(await network.getAttribute('aria-expanded'), 'false');
+    await page.keyboard.press('Enter');
+    await page.getByRole('complementary', { name: 'Network' }).waitFor();
+    assert.equal(await network.getAttribute('aria-expanded'), 'true');
+    // What is on or off has no state beside the label that changes.
+    assert.equal(await page.locator('[aria-pressed]').count(), 0);
     await walkTo('Leave the channel');
     await page.keyboard.press('Enter');
     await ada.outOfRoom();

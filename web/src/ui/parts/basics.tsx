@@ -9,8 +9,8 @@ interface IconButtonProps {
   /** What it does: read aloud, and shown when one points at it. */
   label: string;
   onClick: () => void;
-  /** For what is on or off. */
-  pressed?: boolean;
+  /** For what opens and closes something. What is on or off says in its label what the button does next. */
+  expanded?: boolean;
   tone?: 'plain' | 'off' | 'on' | 'danger' | 'good';
   size?: 'small' | 'large';
   disabled?: boolean;
@@ -20,7 +20,7 @@ interface IconButtonProps {
 
 /** A button that is a drawing. */
 export function IconButton(props: IconButtonProps): JSX.Element {
-  const { icon, label, onClick, pressed, tone = 'plain', size = 'small', disabled = false, keys } = props;
+  const { icon, label, onClick, expanded, tone = 'plain', size = 'small', disabled = false, keys } = props;
   return (
     <button
       type="button"
@@ -28,7 +28,7 @@ export function IconButton(props: IconButtonProps): JSX.Element {
       aria-label={label}
       title={keys === undefined ? label : `${label} (${keys})`}
       aria-keyshortcuts={keys}
-      aria-pressed={pressed}
+      aria-expanded={expanded}
       disabled={disabled}
       onClick={onClick}
     >

@@ -33,7 +33,7 @@ export function PersonMenu({ state, name }: { state: VoiceState; name: string })
 
   return (
     <div class="tile-corner" onKeyDown={(event) => event.key === 'Escape' && close()}>
-      <IconButton icon="more" label={`Options for ${name}`} pressed={open} onClick={() => setOpen(!open)} />
+      <IconButton icon="more" label={`Options for ${name}`} expanded={open} onClick={() => setOpen(!open)} />
       {open && (
         <div class="menu" role="dialog" aria-label={`Options for ${name}`} id={id} ref={menu}>
           <label class="field">

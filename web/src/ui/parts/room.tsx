@@ -153,12 +153,11 @@ function Controls({ room }: { room: Room }): JSX.Element {
     app.panel.value = panel === which ? 'none' : which;
   };
   return (
-    <div class="controls" role="toolbar" aria-label="Call">
+    <div class="controls" role="group" aria-label="Call">
       <IconButton
         size="large"
         icon={silent ? 'microphoneOff' : 'microphone'}
         label={silent ? 'Unmute' : 'Mute'}
-        pressed={silent}
         tone={silent ? 'off' : 'plain'}
         keys="Control+Shift+M"
         onClick={() => app.setMute(!silent)}
@@ -169,7 +168,6 @@ function Controls({ room }: { room: Room }): JSX.Element {
         size="large"
         icon={camera ? 'camera' : 'cameraOff'}
         label={camera ? 'Turn the camera off' : 'Turn the camera on'}
-        pressed={camera}
         tone={camera ? 'on' : 'plain'}
         disabled={!mayShow}
         onClick={() => void app.setCamera(!camera)}
@@ -179,7 +177,6 @@ function Controls({ room }: { room: Room }): JSX.Element {
           size="large"
           icon="screen"
           label={screen ? 'Stop sharing the screen' : 'Share the screen'}
-          pressed={screen}
           tone={screen ? 'on' : 'plain'}
           disabled={!mayShow}
           onClick={() => (screen ? app.stopScreen() : void app.shareScreen())}
@@ -189,14 +186,13 @@ function Controls({ room }: { room: Room }): JSX.Element {
         size="large"
         icon={deaf ? 'headphonesOff' : 'headphones'}
         label={deaf ? 'Hear again' : 'Deafen'}
-        pressed={deaf}
         tone={deaf ? 'off' : 'plain'}
         keys="Control+Shift+D"
         onClick={() => app.setDeaf(!deaf)}
       />
       <span class="controls-gap" />
-      <IconButton size="large" icon="chat" label="Chat" pressed={panel === 'chat'} tone={panel === 'chat' ? 'on' : 'plain'} onClick={() => toggle('chat')} />
-      <IconButton size="large" icon="chart" label="Network" pressed={panel === 'network'} tone={panel === 'network' ? 'on' : 'plain'} onClick={() => toggle('network')} />
+      <IconButton size="large" icon="chat" label="Chat" expanded={panel === 'chat'} tone={panel === 'chat' ? 'on' : 'plain'} onClick={() => toggle('chat')} />
+      <IconButton size="large" icon="chart" label="Network" expanded={panel === 'network'} tone={panel === 'network' ? 'on' : 'plain'} onClick={() => toggle('network')} />
       <IconButton
         size="large"
         icon="hangUp"

@@ -235,7 +235,6 @@ function OwnPanel({ openSettings }: { openSettings: () => void }): JSX.Element {
         icon={mute || deaf ? 'microphoneOff' : 'microphone'}
         label={mute || deaf ? 'Unmute' : 'Mute'}
         keys="Control+Shift+M"
-        pressed={mute || deaf}
         tone={mute || deaf ? 'off' : 'plain'}
         onClick={() => app.setMute(!(mute || deaf))}
       />
@@ -243,7 +242,6 @@ function OwnPanel({ openSettings }: { openSettings: () => void }): JSX.Element {
         icon={deaf ? 'headphonesOff' : 'headphones'}
         label={deaf ? 'Hear again' : 'Deafen'}
         keys="Control+Shift+D"
-        pressed={deaf}
         tone={deaf ? 'off' : 'plain'}
         onClick={() => app.setDeaf(!deaf)}
       />
