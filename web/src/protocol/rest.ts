@@ -82,6 +82,8 @@ const MOST_PATIENCE_MS = 5_000;
 
 /** REST of one server, as one account. */
 export class RestClient {
+  #aheadMs = 0;
+
   /** `base` is the server's origin, without a slash; `token` may be given later. */
   constructor(
     private readonly base: string,
@@ -91,6 +93,11 @@ export class RestClient {
   /** Calls as this account from now on. */
   authorize(token: string | null): void {
     this.token = token;
+  }
+
+  /** The server's time in Unix milliseconds, by the last answer's Date: to a second, whatever the clock here shows. */
+  get serverTime(): number {
+    return Date.now() + this.#aheadMs;
   }
 
   signInOptions(): Promise<SignInOptions> {
@@ -218,11 +225,15 @@ export class RestClient {
     if (body !== undefined) headers['Content-Type'] = 'application/json';
     const init: RequestInit = { method, headers };
     if (body !== undefined) init.body = JSON.stringify(body);
+    let response: Response;
     try {
-      return await fetch(this.base + path, init);
+      response = await fetch(this.base + path, init);
     } catch {
       throw new RestError(0, 0, 'The server cannot be reached.');
     }
+    const told = Date.parse(response.headers.get('Date') ?? '');
+    if (!Number.isNaN(told)) this.#aheadMs = told - Date.now();
+    return response;
   }
 }
 

@@ -39,11 +39,11 @@ export function OwnStanding({ room }: { room: Room }): JSX.Element | null {
   }
 }
 
-/** The server takes no time of the past, and its clock may be ahead. */
+/** The server takes no time of the past, and an answer takes a while. */
 const AHEAD_MS = 60_000;
 
 function soon(): string {
-  return new Date(Date.now() + AHEAD_MS).toISOString();
+  return new Date(rest.serverTime + AHEAD_MS).toISOString();
 }
 
 /** What moderators of a stage can do about somebody's place on it. */
