@@ -79,12 +79,21 @@ export class Person {
     }, options.within ?? 15_000, 0);
   }
 
-  /** Waits until somebody is silent here. */
+  /** Waits until somebody who is in the room is silent here, for a whole while. */
   hearsNothingOf(other, within = 12_000) {
-    return until(`${this.name} does not hear ${other.name}`, async () => {
+    const sound = async () => {
       const rows = await this.statistics();
-      const there = rows.some((row) => row.user === other.id && row.kind === 'audio' && row.direction === 'in');
-      return !there || (await this.level(other)) < QUIET;
+      return rows.find((row) => row.user === other.id && row.kind === 'audio' && row.direction === 'in' && !row.live);
+    };
+    return until(`${this.name} does not hear ${other.name}`, async () => {
+      const before = await sound();
+      await sleep(WINDOW);
+      const after = await sound();
+      const { peers } = await this.state();
+      if (!peers.some((peer) => peer.user === other.id)) throw new Error(`${other.name} is not in the room`);
+      // No stream at all is silent; one that began or ended meanwhile may have been heard.
+      if (before === undefined || after === undefined) return before === after;
+      return before.ssrc === after.ssrc && level(before, after) < QUIET;
     }, within, 0);
   }
 
