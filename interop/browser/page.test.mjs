@@ -111,14 +111,17 @@ test('the page', { timeout: 4 * MINUTE }, async (t) => {
 
   await t.test('keeps in mind how loud somebody shall be', async (t) => {
     const ada = await visitor(t, browser, server, 'Ada');
-    const bob = await visitor(t, browser, server, 'Bob');
+    const bob = await visitor(t, browser, server, 'Bob', { before: keepPlayed });
     await ada.join(/^General/);
     await bob.join(/^General/);
-    await bob.shows(ada);
+    await bob.hears(ada);
+    const volumes = () => bob.driver.read('played.filter((it) => !it.paused).map((it) => it.volume).join()');
+    assert.equal(await volumes(), '1');
     await bob.press('Options for Ada');
     await bob.driver.page.getByLabel('Volume').fill('20');
     const kept = await bob.driver.read(`JSON.parse(localStorage.getItem('voxhall.settings')).volumes`);
     assert.deepEqual(kept, { [ada.id]: 0.2 });
+    assert.equal(await volumes(), '0.2');
   });
 
   await t.test('raises a hand on a stage, and speaks once invited', async (t) => {
@@ -160,7 +163,9 @@ test('the page', { timeout: 4 * MINUTE }, async (t) => {
     await ada.join(/^General/);
     await fits();
     await ada.press('Network');
-    await page.getByText('Round trip').waitFor();
+    const figure = (name) => page.locator('figure', { hasText: name }).locator('strong');
+    await figure('Round trip').filter({ hasText: /^[\d.]+ ms$/ }).waitFor();
+    await figure('Bitrate').filter({ hasText: /[1-9]\d* kbit\/s out$/ }).waitFor();
     await fits();
     await ada.press('Close network');
     await ada.press('Back to the rooms');
@@ -188,6 +193,16 @@ test('the page', { timeout: 4 * MINUTE }, async (t) => {
     await bob.driver.page.getByText('Hello, Bob!').waitFor();
   });
 });
+
+/** Keeps every element that plays. */
+function keepPlayed() {
+  const { play } = HTMLMediaElement.prototype;
+  window.played = [];
+  HTMLMediaElement.prototype.play = function () {
+    if (this instanceof HTMLAudioElement && !window.played.includes(this)) window.played.push(this);
+    return play.call(this);
+  };
+}
 
 function slowClock() {
   const { now } = Date;

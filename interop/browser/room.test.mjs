@@ -32,6 +32,13 @@ test('two pages and a bot in one channel', { timeout: 4 * MINUTE }, async (t) =>
     for (const [listener, speaker] of [[ada, bob], [bob, ada], [ada, bot], [bob, bot]]) {
       report(t, `${listener.name} hears ${speaker.name} at ${decibels(await listener.hears(speaker))}`);
     }
+    // The ring of who is heard glows.
+    for (const [listener, speaker] of [[ada, bob], [bob, ada]]) {
+      await until(`${speaker.name} speaks at ${listener.name}`, async () => {
+        const peer = (await listener.state()).peers.find(({ user }) => user === speaker.id);
+        return peer.speaking && peer.level > 0;
+      });
+    }
     for (const speaker of [ada, bob]) {
       const heard = await server.heard(speaker, { window: 3_000, within: 15_000 });
       report(t, `a bot on UDP hears ${speaker.name} at ${decibels(heard)}`);
@@ -49,6 +56,18 @@ test('two pages and a bot in one channel', { timeout: 4 * MINUTE }, async (t) =>
     await ada.press('Turn the camera on');
     report(t, `Bob sees Ada again: ${picture(await bob.sees(ada))}`);
     await bob.hears(ada);
+  });
+
+  await t.test('a small tile gets the small layer, a large one the large one', async (t) => {
+    const pixels = (ratio) => bob.driver.read(`Object.defineProperty(window, 'devicePixelRatio', { value: ${ratio},
+      configurable: true }); document.dispatchEvent(new Event('visibilitychange'))`);
+    const width = async () => (await bob.stream(ada, 'video')).width;
+    await until('the small layer', async () => (await width()) <= 640);
+    await pixels(3);
+    await until('the large layer', async () => (await width()) > 640, 45_000, 200);
+    report(t, `Bob sees Ada: ${picture(await bob.sees(ada))}`);
+    await pixels(1);
+    await until('the small layer again', async () => (await width()) <= 640, 20_000, 200);
   });
 
   await t.test('a page that nobody looks at asks for no pictures', async () => {

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { Voxhall } from '../../testkit/javascript/index.js';
 import { launch, visitor } from './lib/chromium.mjs';
 import { until } from './lib/measure.mjs';
-import { picture, report } from './lib/person.mjs';
+import { decibels, picture, report } from './lib/person.mjs';
 
 const MINUTE = 60_000;
 
@@ -27,6 +27,8 @@ test('a shared screen', { timeout: 3 * MINUTE }, async (t) => {
     report(t, `Bob sees: ${picture(await bob.sees(ada, { live: true }))}`);
     await viewers(1);
     await bob.hears(ada);
+    // With its sound: what Ada's page plays, which is what Bob's microphone hears.
+    report(t, `Bob hears the screen at ${decibels(await bob.hears(ada, { live: true }))}`);
   });
 
   await t.test('is left and watched again', async () => {
