@@ -133,6 +133,9 @@ export class LiveStreams extends Emitter<LiveStreamsEvents> {
   heard(event: GatewayEvent): void {
     switch (event.name) {
       case 'READY':
+        // What an earlier session was told of a stream is worth nothing to this one.
+        for (const entry of this.#streams.values()) [entry.created, entry.server] = [null, null];
+        return this.#gatewayReady();
       case 'RESUMED':
         return this.#gatewayReady();
       case 'STREAM_CREATE':
