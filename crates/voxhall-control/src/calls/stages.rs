@@ -10,7 +10,7 @@ use super::reaction::{Audience, Dispatch};
 use super::timers::Timer;
 use crate::Error;
 use crate::control::Core;
-use crate::directory::{Channel, Stage};
+use crate::directory::Stage;
 use crate::gateway::outgoing::{Outgoing, Subscription};
 use crate::render;
 
@@ -74,6 +74,8 @@ impl Core {
 
     /// The last one has left a guild's room: what was said about the gathering there holds no more.
     pub(crate) async fn room_emptied(&self, channel: ChannelId) -> Result<(), Error> {
+        // Who comes and says something about the room waits for this; who deletes the room has done so or will.
+        let _changing = self.changing_guilds.lock().await;
         if self.calls.view().room_size(channel) > 0 {
             return Ok(());
         }
@@ -81,39 +83,46 @@ impl Core {
             let world = self.directory.read();
             let described = world
                 .guild_channel(channel)
-                .filter(|(_, channel)| channel.status.is_some());
-            let described = described.map(|(_, channel)| channel.clone());
+                .is_some_and(|(_, channel)| channel.status.is_some());
             (world.stage(channel).is_some(), described)
         };
         if live {
             self.end_stage(channel).await?;
         }
-        if let Some(channel) = described {
-            self.set_channel_status(channel, None).await?;
+        if described {
+            self.write_channel_status(channel, None).await?;
         }
         Ok(())
     }
 
-    /// Writes a voice channel's status line and tells those who see the channel.
+    /// Writes a voice channel's status line and tells those who see the channel; says whether there is such a channel.
     pub(crate) async fn set_channel_status(
         &self,
-        mut channel: Channel,
+        channel: ChannelId,
         status: Option<String>,
-    ) -> Result<(), Error> {
-        channel.status = status;
-        self.directory.put_channel(channel.clone()).await?;
+    ) -> Result<bool, Error> {
+        let _changing = self.changing_guilds.lock().await;
+        self.write_channel_status(channel, status).await
+    }
+
+    /// The same for whoever holds `changing_guilds`: a change of the channel writes the line that it has found.
+    async fn write_channel_status(&self, channel: ChannelId, status: Option<String>) -> Result<bool, Error> {
+        let written = self.directory.set_channel_status(channel, status.clone()).await?;
+        let Some(guild_id) = written else {
+            return Ok(false);
+        };
         let note = ChannelNote {
-            id: channel.id,
-            guild_id: Some(channel.guild_id),
-            status: channel.status.into(),
+            id: channel,
+            guild_id: Some(guild_id),
+            status: status.into(),
             voice_start_time: Nullable::Absent,
             extra: Extra::new(),
         };
         let event = Event::VoiceChannelStatusUpdate(note);
         let event = Outgoing::new(&event, Subscription::Intents(Intents::GUILDS));
-        let audience = Audience::Viewers(channel.id);
+        let audience = Audience::Viewers(channel);
         self.hub
             .deliver(&self.directory.read(), Dispatch::now(audience, event));
-        Ok(())
+        Ok(true)
     }
 }

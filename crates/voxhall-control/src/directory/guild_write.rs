@@ -226,6 +226,14 @@ impl World {
         }
     }
 
+    pub(super) fn set_channel_status(&mut self, guild: GuildId, channel: ChannelId, status: Option<String>) {
+        self.with_guild(guild, |guild| {
+            if let Some(channel) = guild.channels.get_mut(&channel) {
+                channel.status = status;
+            }
+        });
+    }
+
     fn put_head(&mut self, id: GuildId, name: String, owner_id: UserId, settings: GuildSettings) {
         match self.guilds.get_mut(&id) {
             Some(guild) => {
@@ -460,5 +468,25 @@ mod tests {
         assert_copy_is_true(&directory).await;
         assert!(directory.read().guild_channel(ROOM).is_some());
         assert!(directory.write_guild(GuildId(3), vec![]).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_status_line_is_written_alone_and_only_to_a_channel_that_is_there() {
+        let (directory, guild, _) = furnished().await;
+        let before = directory.read().guild_channel(ROOM).unwrap().1.clone();
+        let status = Some("singing".to_owned());
+        let written = directory.set_channel_status(ROOM, status.clone()).await.unwrap();
+        assert_eq!(written, Some(guild));
+        let expected = Channel { status, ..before };
+        assert_eq!(directory.read().guild_channel(ROOM).unwrap().1, &expected);
+        let stored = load::world(&directory.pool).await.unwrap();
+        assert_eq!(*directory.read(), stored);
+
+        let gone = delete_channel(directory.read().guild(guild).unwrap(), ROOM);
+        directory.write_guild(guild, gone).await.unwrap();
+        assert_eq!(directory.set_channel_status(ROOM, None).await.unwrap(), None);
+        assert!(directory.read().guild_channel(ROOM).is_none());
+        let stored = load::world(&directory.pool).await.unwrap();
+        assert_eq!(*directory.read(), stored);
     }
 }

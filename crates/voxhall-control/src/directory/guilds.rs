@@ -100,6 +100,30 @@ impl Directory {
             .await
     }
 
+    /// Writes the status line of a channel and nothing else of it. Gives its guild; `None` if there is no such channel
+    /// any more.
+    ///
+    /// # Errors
+    /// [`Error::Directory`].
+    pub(crate) async fn set_channel_status(
+        &self,
+        channel: ChannelId,
+        status: Option<String>,
+    ) -> Result<Option<GuildId>, Error> {
+        let _writing = self.writing.lock().await;
+        let home = self.read().guild_channel(channel).map(|(guild, _)| guild.id);
+        let Some(guild) = home else {
+            return Ok(None);
+        };
+        sqlx::query("UPDATE channels SET status = $1 WHERE id = $2")
+            .bind(&status)
+            .bind(to_sql(channel.0))
+            .execute(&self.pool)
+            .await?;
+        self.world.write().set_channel_status(guild, channel, status);
+        Ok(Some(guild))
+    }
+
     /// Makes an account a member of a guild; one who is already in stays as it is.
     ///
     /// # Errors

@@ -183,8 +183,11 @@ async fn set_status(
         .as_ref()
         .is_none_or(|status| status.chars().count() <= LONGEST_STATUS);
     let status = check(status, fits, "status", "give at most 500 characters")?;
-    core.set_channel_status(channel, status).await?;
-    Ok(Done)
+    if core.set_channel_status(id, status).await? {
+        Ok(Done)
+    } else {
+        Err(Failure::unknown(ApiErrorCode::UnknownChannel))
+    }
 }
 
 async fn acknowledge(

@@ -368,3 +368,34 @@ async fn the_status_line_goes_with_the_last_one() {
     client.send(json!({"op": 36, "d": {"guild_id": GUILD}})).await;
     assert_eq!(client.expect("CHANNEL_STATUSES").await["channels"], json!([]));
 }
+
+#[tokio::test]
+async fn a_stage_that_is_deleted_with_people_and_a_status_line_stays_deleted() {
+    let (server, stage) = start().await;
+    let owner = server.token("Exp");
+    let (mut client, _) = server.person("turbulence").await;
+    enter(&mut client, &stage).await;
+    // The end of the stage is written between the last one's leaving and the end of the status line.
+    let open = json!({"channel_id": stage, "topic": "birds"});
+    assert_eq!(
+        ask(&server, &owner, "POST", "/stage-instances", open).await.0,
+        200
+    );
+    let status = format!("/channels/{stage}/voice-status");
+    let sings = json!({"status": "singing"});
+    assert_eq!(ask(&server, &owner, "PUT", &status, sings.clone()).await.0, 204);
+
+    let path = format!("/channels/{stage}");
+    assert_eq!(ask(&server, &owner, "DELETE", &path, Value::Null).await.0, 200);
+    settle().await;
+    // Whatever waits to be written is written before this.
+    let guild = GUILD.parse().unwrap();
+    let other = server
+        .directory
+        .create_channel(guild, None, ChannelKind::GuildVoice, "other");
+    other.await.unwrap();
+    for (method, path, body) in [("GET", &path, Value::Null), ("PUT", &status, sings)] {
+        let gone = ask(&server, &owner, method, path, body).await;
+        assert_eq!((gone.0, &gone.1["code"]), (404, &json!(10003)));
+    }
+}
