@@ -14,7 +14,10 @@ use super::members::target;
 use super::reply::{Answer, Body, Done, Failure, Json, Named};
 use super::route::{Routes, get};
 use crate::calls::moderation::StageStep;
+use crate::calls::rules::Facts;
+use crate::calls::view::LiveView;
 use crate::control::Core;
+use crate::directory::World;
 use crate::{render, wall};
 
 pub(super) fn api() -> Routes {
@@ -29,15 +32,21 @@ async fn voice_state(
     caller: Caller,
     Named((guild, user)): Named<(GuildId, String)>,
 ) -> Answer<Json<VoiceState>> {
-    let record = visible_state(&core, &caller, guild, target(&caller, &user)?)?;
-    Ok(Json(render::voice_state(&core.directory.read(), &record)))
+    let world = core.directory.read();
+    let view = core.calls.view();
+    let record = visible_state(&world, &view, &caller, guild, target(&caller, &user)?)?;
+    Ok(Json(render::voice_state(&world, record)))
 }
 
-fn visible_state(core: &Core, caller: &Caller, guild: GuildId, user: UserId) -> Answer<VoiceRecord> {
-    let world = core.directory.read();
-    caller.in_guild(&world, guild)?;
-    let record = core.calls.view().voice_in_guild(user, guild).cloned();
-    let record = record.filter(|record| {
+fn visible_state<'v>(
+    world: &World,
+    view: &'v LiveView,
+    caller: &Caller,
+    guild: GuildId,
+    user: UserId,
+) -> Answer<&'v VoiceRecord> {
+    caller.in_guild(world, guild)?;
+    let record = view.voice_in_guild(user, guild).filter(|record| {
         record
             .channel_id
             .is_some_and(|at| world.may_view(at, caller.id()))
@@ -52,8 +61,6 @@ async fn edit(
     Body(edit): Body<PatchVoiceState>,
 ) -> Answer<Done> {
     let user = target(&caller, &user)?;
-    let record = visible_state(&core, &caller, guild, user)?;
-    check(&core, &caller, &record, &edit)?;
     let own = user == caller.id();
     let now = Timestamp::from_unix_ms(wall::now_ms()).0;
     let place = edit.suppress.map(|suppress| match (suppress, own) {
@@ -61,21 +68,25 @@ async fn edit(
         (false, true) => StageStep::Speaks,
         (false, false) => StageStep::Invited(now),
     });
-    let hand = match edit.request_to_speak_timestamp {
+    let hand = match &edit.request_to_speak_timestamp {
         Nullable::Absent => None,
         Nullable::Null => Some(StageStep::AsksNoMore),
-        Nullable::Value(since) => Some(StageStep::Asks(time_to_come(&since)?.0)),
+        Nullable::Value(since) => Some(StageStep::Asks(time_to_come(since)?.0)),
     };
     let steps: Vec<StageStep> = place.into_iter().chain(hand).collect();
-    core.calls
-        .act(|facts| facts.stage_steps(facts.view.voice_in_guild(user, guild)?, &steps))
-        .await?;
+    // Whoever has gone elsewhere meanwhile is checked where it is then.
+    let decide = |facts: Facts<'_>| {
+        let record = visible_state(facts.world, facts.view, &caller, guild, user)?;
+        check(facts.world, &caller, record, &edit)?;
+        let plan = facts.stage_steps(record, &steps);
+        plan.ok_or_else(|| Failure::unknown(ApiErrorCode::UnknownVoiceState))
+    };
+    core.calls.act_or_refuse(decide).await??;
     Ok(Done)
 }
 
 /// Who may do what in a stage.
-fn check(core: &Core, caller: &Caller, record: &VoiceRecord, edit: &PatchVoiceState) -> Answer<()> {
-    let world = core.directory.read();
+fn check(world: &World, caller: &Caller, record: &VoiceRecord, edit: &PatchVoiceState) -> Answer<()> {
     let channel = record
         .channel_id
         .ok_or_else(|| Failure::unknown(ApiErrorCode::UnknownVoiceState))?;
@@ -95,16 +106,15 @@ fn check(core: &Core, caller: &Caller, record: &VoiceRecord, edit: &PatchVoiceSt
         .suppress
         .is_none_or(|suppress| own && (suppress || !record.suppress));
     if !stays_or_steps_down {
-        caller.may_in(&world, channel, Permissions::MUTE_MEMBERS)?;
+        caller.may_in(world, channel, Permissions::MUTE_MEMBERS)?;
     }
     match &edit.request_to_speak_timestamp {
         Nullable::Absent => Ok(()),
         _ if !own => Err(Failure::forbidden(ApiErrorCode::MissingPermissions)),
         Nullable::Null => Ok(()),
-        Nullable::Value(since) => {
-            caller.may_in(&world, channel, Permissions::REQUEST_TO_SPEAK)?;
-            time_to_come(since).map(|_| ())
-        }
+        Nullable::Value(_) => caller
+            .may_in(world, channel, Permissions::REQUEST_TO_SPEAK)
+            .map(|_| ()),
     }
 }
 

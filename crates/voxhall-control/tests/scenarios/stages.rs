@@ -399,3 +399,47 @@ async fn a_stage_that_is_deleted_with_people_and_a_status_line_stays_deleted() {
         assert_eq!((gone.0, &gone.1["code"]), (404, &json!(10003)));
     }
 }
+
+#[tokio::test]
+async fn who_is_moved_to_another_stage_has_the_rights_of_that_one() {
+    let (server, stage) = start().await;
+    let guild = GUILD.parse().unwrap();
+    let other = server
+        .directory
+        .create_channel(guild, None, ChannelKind::GuildStage, "Other stage")
+        .await
+        .unwrap()
+        .to_string();
+    let (owner, moderator) = (server.token("Exp"), server.token("turbulence"));
+    let path = format!("/channels/{stage}/permissions/{TURBULENCE}");
+    let mute_members = json!({"type": 1, "allow": (1_u64 << 22).to_string(), "deny": "0"});
+    assert_eq!(ask(&server, &owner, "PUT", &path, mute_members).await.0, 204);
+    let (mut client, _) = server.person("turbulence").await;
+    enter(&mut client, &stage).await;
+
+    let (mine, member) = (
+        format!("/guilds/{GUILD}/voice-states/@me"),
+        format!("/guilds/{GUILD}/members/{TURBULENCE}"),
+    );
+    assert_eq!(
+        ask(&server, &moderator, "PATCH", &mine, json!({"suppress": true}))
+            .await
+            .0,
+        204
+    );
+    let (moved, speaks) = tokio::join!(
+        ask(&server, &owner, "PATCH", &member, json!({"channel_id": other})),
+        ask(&server, &moderator, "PATCH", &mine, json!({"suppress": false})),
+    );
+    assert_eq!(moved.0, 200);
+    assert_eq!((speaks.0, &speaks.1["code"]), (403, &json!(50013)));
+    let (_, state) = ask(
+        &server,
+        &owner,
+        "GET",
+        &mine.replace("@me", TURBULENCE),
+        Value::Null,
+    )
+    .await;
+    assert_eq!((&state["channel_id"], place(&state)), (&json!(other), LISTENS));
+}
