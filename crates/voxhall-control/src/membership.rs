@@ -16,25 +16,61 @@ pub(crate) enum Stay {
     Temporary,
 }
 
+/// Whether a ban keeps an account out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Bans {
+    /// It does.
+    Hold,
+    /// It does not: the operator brings the account in.
+    Overruled,
+}
+
+/// What became of somebody who was to be made a member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Entry {
+    /// It is one now.
+    New,
+    /// It was one before.
+    Member,
+    /// It is banned, and none.
+    Banned,
+}
+
 impl Core {
-    /// Makes an account a member of a guild; says whether it was none before. Bans are the caller's business.
+    /// Makes an account a member of a guild.
     ///
     /// # Errors
     /// [`Error::Unknown`] without such a guild or account; those of directory and switchboard.
-    pub(crate) async fn bring_in(&self, guild: GuildId, user: UserId, stay: Stay) -> Result<bool, Error> {
-        let mut new = false;
+    pub(crate) async fn bring_in(
+        &self,
+        guild: GuildId,
+        user: UserId,
+        stay: Stay,
+        bans: Bans,
+    ) -> Result<Entry, Error> {
+        let mut entry = Entry::Member;
         self.change_guild(guild, &by(user), |world| -> Result<_, Error> {
-            new = world.member(guild, user).is_none();
-            let member = || GuildWrite::PutMember(Box::new(new_member(user, wall::now_ms())));
-            Ok(new.then(member).into_iter().collect())
+            let banned = world
+                .guild(guild)
+                .is_some_and(|guild| guild.bans.contains_key(&user));
+            if world.member(guild, user).is_some() {
+                return Ok(Vec::new());
+            }
+            if banned && bans == Bans::Hold {
+                entry = Entry::Banned;
+                return Ok(Vec::new());
+            }
+            entry = Entry::New;
+            let member = new_member(user, wall::now_ms());
+            Ok(vec![GuildWrite::PutMember(Box::new(member))])
         })
         .await?;
-        if new {
+        if entry == Entry::New {
             self.directory
                 .set_temporary(guild, user, stay == Stay::Temporary)
                 .await?;
         }
-        Ok(new)
+        Ok(entry)
     }
 
     /// Takes a member out of a guild and out of its rooms; says whether it was one.

@@ -21,7 +21,7 @@ use crate::calls::reaction::{Audience, Dispatch};
 use crate::control::Core;
 use crate::directory::{Home, Invite, NewInvite, Used, World};
 use crate::gateway::outgoing::{Outgoing, Subscription};
-use crate::membership::Stay;
+use crate::membership::{Bans, Entry, Stay};
 use crate::{Error, render, wall};
 
 /// How long an invite holds if nobody says, in seconds.
@@ -203,7 +203,10 @@ async fn accept(
     let new = !member(&core);
     if new {
         let used = core.directory.use_invite(&code, wall::now_ms()).await?;
-        core.welcome(&used.ok_or_else(unknown)?, caller.id()).await?;
+        let entry = core.welcome(&used.ok_or_else(unknown)?, caller.id()).await?;
+        if entry == Entry::Banned {
+            return Err(Failure::forbidden(ApiErrorCode::BannedFromGuild));
+        }
     }
     let answer = wire::Invite {
         new_member: Some(new),
@@ -254,19 +257,19 @@ impl Core {
         Ok(gone.is_some())
     }
 
-    /// Brings somebody in who has used an invite.
-    pub(super) async fn welcome(&self, used: &Used, user: UserId) -> Result<(), Error> {
+    /// Brings somebody in who has used an invite, unless it is banned.
+    pub(super) async fn welcome(&self, used: &Used, user: UserId) -> Result<Entry, Error> {
         let invite = &used.invite;
         let stay = if invite.temporary {
             Stay::Temporary
         } else {
             Stay::Lasting
         };
-        self.bring_in(invite.guild_id, user, stay).await?;
+        let entry = self.bring_in(invite.guild_id, user, stay, Bans::Hold).await?;
         if used.spent {
             self.tell_invite_gone(invite);
         }
-        Ok(())
+        Ok(entry)
     }
 
     fn tell_invite(&self, invite: &Invite) {

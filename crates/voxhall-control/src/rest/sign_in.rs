@@ -15,7 +15,7 @@ use crate::config::SignUpPolicy;
 use crate::control::Core;
 use crate::dev;
 use crate::directory::Standing;
-use crate::membership::Stay;
+use crate::membership::{Bans, Stay};
 
 /// What the tokens are labelled with.
 const LABEL: &str = "signed in by name";
@@ -85,13 +85,9 @@ async fn by_name(State(core): State<Arc<Core>>, Body(Name { name }): Body<Name>)
         let fault = FieldFault::new("name", "ACCOUNT_DISABLED", why);
         return Err(Failure::invalid_fields(vec![fault]));
     }
-    let welcome = {
-        let world = core.directory.read();
-        let guild = world.guild(dev::GUILD);
-        guild.is_some_and(|guild| !guild.bans.contains_key(&user.id))
-    };
-    if welcome {
-        core.bring_in(dev::GUILD, user.id, Stay::Lasting).await?;
+    if core.directory.read().guild(dev::GUILD).is_some() {
+        core.bring_in(dev::GUILD, user.id, Stay::Lasting, Bans::Hold)
+            .await?;
     }
     Ok(Json(SignedIn {
         user_id: user.id,

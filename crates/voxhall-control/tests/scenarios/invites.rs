@@ -234,3 +234,26 @@ async fn a_temporary_member_goes_with_the_last_session_unless_there_is_a_role() 
     crate::harness::settle().await;
     assert_eq!(status().await, 200);
 }
+
+#[tokio::test]
+async fn a_ban_holds_against_an_invite_that_is_being_used() {
+    let server = Server::start().await;
+    let owner = server.token("Exp");
+    let code = invite(&server, json!({})).await;
+    for number in 0..5 {
+        let (id, token) = stranger(&server, &format!("guest{number}")).await;
+        let path = format!("/api/v10/guilds/{GUILD}/bans/{id}");
+        // What is written with the first use of a token is out of the way.
+        server.ask("GET", "/api/v10/users/@me", &token, Value::Null).await;
+        let (accepted, (banned, _)) = tokio::join!(
+            accept(&server, &code, &token),
+            server.ask("PUT", &path, &owner, json!({})),
+        );
+        assert_eq!(banned, 204);
+        assert!(accepted.0 == 200 || accepted.1["code"] == 40007, "{accepted:?}");
+        let (status, _) = server
+            .ask("GET", &Server::member_path(&id), &owner, Value::Null)
+            .await;
+        assert_eq!(status, 404, "who is banned is no member");
+    }
+}

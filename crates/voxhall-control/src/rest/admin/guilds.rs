@@ -12,7 +12,7 @@ use super::{failure, known, named};
 use crate::control::Core;
 use crate::directory::{Guild, GuildWrite, new_guild};
 use crate::guilds::Author;
-use crate::membership::Stay;
+use crate::membership::{Bans, Stay};
 use crate::rest::caller::Operator;
 use crate::rest::reply::{Answer, Body, Created, Done, Failure, Json, Named};
 use crate::rest::route::{Routes, get, put};
@@ -152,7 +152,9 @@ async fn add_member(
     _: Operator,
     Named((guild, user)): Named<(GuildId, UserId)>,
 ) -> Answer<Done> {
-    core.bring_in(guild, user, Stay::Lasting).await.map_err(failure)?;
+    core.bring_in(guild, user, Stay::Lasting, Bans::Overruled)
+        .await
+        .map_err(failure)?;
     Ok(Done)
 }
 
