@@ -38,6 +38,7 @@ pub(crate) use guilds::{new_guild, new_member};
 pub(crate) use invites::{Admission, Invite, NewInvite, SignUpInvite, Used};
 pub use location::Location;
 pub(crate) use messages::{AnsweredInteraction, Page, StoredMessage};
+pub(crate) use private::Opened;
 pub use records::{
     Ban, Channel, Guild, GuildSettings, Member, NewUser, Overwrite, OverwriteTarget, PrivateChannel, Role,
     Standing, User,

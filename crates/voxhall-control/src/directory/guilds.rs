@@ -1,4 +1,4 @@
-//! Guilds with their roles, channels and members; private channels.
+//! Guilds with their roles, channels and members.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use voxhall_protocol::ids::{ChannelId, GuildId, RoleId, UserId};
 use voxhall_protocol::model::ChannelKind;
 
 use super::guild_write::GuildWrite;
-use super::records::{Channel, Guild, GuildSettings, Member, PrivateChannel, Role, Standing};
+use super::records::{Channel, Guild, GuildSettings, Member, Role, Standing};
 use super::{Directory, to_sql};
 use crate::Error;
 use crate::permissions::Permissions;
@@ -143,49 +143,6 @@ impl Directory {
     pub async fn put_member(&self, guild: GuildId, member: Member) -> Result<(), Error> {
         self.write_guild(guild, vec![GuildWrite::PutMember(Box::new(member))])
             .await
-    }
-
-    /// Makes a private channel between people; `None` takes a fresh id.
-    ///
-    /// # Errors
-    /// [`Error::Unknown`] without such an account, [`Error::Directory`].
-    pub async fn create_private_channel(
-        &self,
-        id: Option<ChannelId>,
-        recipients: BTreeSet<UserId>,
-    ) -> Result<PrivateChannel, Error> {
-        let channel = PrivateChannel {
-            id: id.unwrap_or_else(|| ChannelId(self.next_id())),
-            kind: if recipients.len() > 2 {
-                ChannelKind::Group
-            } else {
-                ChannelKind::Private
-            },
-            recipients,
-            last_message_id: None,
-            name: None,
-            icon: None,
-            owner_id: None,
-            closed_by: BTreeSet::new(),
-        };
-        let _writing = self.writing.lock().await;
-        let mut transaction = self.pool.begin().await?;
-        sqlx::query("INSERT INTO private_channels (id, kind, last_message_id) VALUES ($1, $2, NULL)")
-            .bind(to_sql(channel.id.0))
-            .bind(i64::from(channel.kind.number()))
-            .execute(&mut *transaction)
-            .await?;
-        for user in &channel.recipients {
-            self.require_user(*user)?;
-            sqlx::query("INSERT INTO private_recipients (channel_id, user_id) VALUES ($1, $2)")
-                .bind(to_sql(channel.id.0))
-                .bind(to_sql(user.0))
-                .execute(&mut *transaction)
-                .await?;
-        }
-        transaction.commit().await?;
-        self.world.write().insert_private(channel.clone());
-        Ok(channel)
     }
 
     pub(super) fn require_user(&self, user: UserId) -> Result<(), Error> {

@@ -14,6 +14,7 @@ use super::caller::Caller;
 use super::reply::{Answer, Done, Failure, Json, Named};
 use super::route::{Routes, put};
 use super::users::LARGEST_GROUP;
+use crate::Error;
 use crate::calls::reaction::{Audience, Dispatch};
 use crate::control::Core;
 use crate::directory::{Home, PrivateChannel, StoredMessage};
@@ -39,11 +40,46 @@ pub(super) fn find(core: &Core, caller: &Caller, id: ChannelId) -> Answer<Option
     }
 }
 
-fn group(core: &Core, caller: &Caller, id: ChannelId) -> Answer<PrivateChannel> {
+/// Refuses what is no group that the caller is in.
+fn group(core: &Core, caller: &Caller, id: ChannelId) -> Answer<()> {
     caller.person()?;
     find(core, caller, id)?
         .filter(|channel| channel.kind == ChannelKind::Group)
+        .map(drop)
         .ok_or_else(|| Failure::bad_request(ApiErrorCode::WrongChannelKind))
+}
+
+/// Changes a private channel, as long as the caller is in it.
+async fn change<T>(
+    core: &Core,
+    caller: &Caller,
+    id: ChannelId,
+    edit: impl FnOnce(&mut PrivateChannel) -> Answer<T>,
+) -> Answer<(PrivateChannel, T)> {
+    let edited = core.directory.edit_private_channel(id, |channel| {
+        if channel.recipients.contains(&caller.id()) {
+            edit(channel).map_err(Refused::Caller)
+        } else {
+            Err(Refused::Caller(Failure::unknown(ApiErrorCode::UnknownChannel)))
+        }
+    });
+    edited.await.map_err(|refused| match refused {
+        Refused::Caller(failure) => failure,
+        Refused::Directory(Error::Unknown { .. }) => Failure::unknown(ApiErrorCode::UnknownChannel),
+        Refused::Directory(error) => error.into(),
+    })
+}
+
+/// Who refuses a change.
+enum Refused {
+    Caller(Failure),
+    Directory(Error),
+}
+
+impl From<Error> for Refused {
+    fn from(error: Error) -> Self {
+        Self::Directory(error)
+    }
 }
 
 /// Renames a group.
@@ -53,7 +89,7 @@ pub(super) async fn rename(
     id: ChannelId,
     name: Option<String>,
 ) -> Answer<Json<model::Channel>> {
-    let before = group(core, caller, id)?;
+    group(core, caller, id)?;
     let name = name.filter(|name| !name.is_empty());
     let fits = name
         .as_ref()
@@ -61,12 +97,13 @@ pub(super) async fn rename(
     if !fits {
         return Err(Failure::invalid_field("name", "give at most 100 characters"));
     }
-    let after = PrivateChannel {
-        name,
-        ..before.clone()
-    };
-    if after != before {
-        core.directory.put_private_channel(after.clone()).await?;
+    let (after, changed) = change(core, caller, id, |channel| {
+        let changed = channel.name != name;
+        channel.name = name;
+        Ok(changed)
+    })
+    .await?;
+    if changed {
         tell_changed(core, &after);
         let mut notice = StoredMessage::new(MessageId(0), id, caller.id(), MessageKind::ChannelNameChange);
         notice.content = after.name.clone().unwrap_or_default();
@@ -81,14 +118,15 @@ pub(super) async fn rename(
 
 /// Takes a private channel out of the caller's list, or the caller out of a group.
 pub(super) async fn close(core: &Core, caller: &Caller, channel: PrivateChannel) -> Answer<model::Channel> {
-    let seen = render::private_channel(&core.directory.read(), &channel, caller.id());
     if channel.kind == ChannelKind::Group {
-        leave(core, channel, caller.id(), caller.id()).await?;
-        return Ok(seen);
+        return leave(core, caller, channel.id, caller.id()).await;
     }
-    let mut closed = channel;
-    closed.closed_by.insert(caller.id());
-    core.directory.put_private_channel(closed).await?;
+    let (closed, ()) = change(core, caller, channel.id, |channel| {
+        channel.closed_by.insert(caller.id());
+        Ok(())
+    })
+    .await?;
+    let seen = render::private_channel(&core.directory.read(), &closed, caller.id());
     tell_gone(core, caller.id(), seen.clone());
     Ok(seen)
 }
@@ -98,7 +136,7 @@ async fn add(
     caller: Caller,
     Named((id, user)): Named<(ChannelId, UserId)>,
 ) -> Answer<Done> {
-    let mut channel = group(&core, &caller, id)?;
+    group(&core, &caller, id)?;
     {
         let world = core.directory.read();
         let added = world.user(user);
@@ -107,15 +145,21 @@ async fn add(
             return Err(Failure::bad_request(ApiErrorCode::InvalidRecipient));
         }
     }
-    if channel.recipients.contains(&user) {
+    let (_, before) = change(&core, &caller, id, |channel| {
+        if channel.recipients.contains(&user) {
+            return Ok(None);
+        }
+        if channel.recipients.len() >= LARGEST_GROUP {
+            return Err(Failure::bad_request(ApiErrorCode::TooManyRecipients));
+        }
+        let before = channel.recipients.clone();
+        channel.recipients.insert(user);
+        Ok(Some(before))
+    })
+    .await?;
+    let Some(before) = before else {
         return Ok(Done);
-    }
-    if channel.recipients.len() >= LARGEST_GROUP {
-        return Err(Failure::bad_request(ApiErrorCode::TooManyRecipients));
-    }
-    let before = channel.recipients.clone();
-    channel.recipients.insert(user);
-    core.directory.put_private_channel(channel).await?;
+    };
     core.tell_private_channel(&core.directory.read(), id, user);
     core.recipient_added(id, user);
     tell_recipient(&core, &before, id, user, Event::ChannelRecipientAdd);
@@ -129,39 +173,42 @@ async fn remove(
     caller: Caller,
     Named((id, user)): Named<(ChannelId, UserId)>,
 ) -> Answer<Done> {
-    let channel = group(&core, &caller, id)?;
-    if !channel.recipients.contains(&user) {
-        return Err(Failure::unknown(ApiErrorCode::UnknownUser));
-    }
-    if user != caller.id() && channel.owner_id != Some(caller.id()) {
-        return Err(Failure::forbidden(ApiErrorCode::MissingPermissions));
-    }
-    leave(&core, channel, user, caller.id()).await?;
+    group(&core, &caller, id)?;
+    leave(&core, &caller, id, user).await?;
     Ok(Done)
 }
 
-/// Takes somebody out of a group and its call. A group goes with its last member.
-async fn leave(core: &Core, channel: PrivateChannel, user: UserId, by: UserId) -> Answer<()> {
-    let id = channel.id;
-    let seen = render::private_channel(&core.directory.read(), &channel, user);
-    let mut left = channel;
-    left.recipients.remove(&user);
-    left.closed_by.remove(&user);
-    if left.owner_id == Some(user) {
-        left.owner_id = left.recipients.first().copied();
-    }
-    let rest = left.recipients.clone();
-    core.directory.put_private_channel(left).await?;
+/// Takes somebody out of a group and its call; gives what that one saw of it. A group goes with its last member.
+async fn leave(core: &Core, caller: &Caller, id: ChannelId, user: UserId) -> Answer<model::Channel> {
+    let by = caller.id();
+    let (left, before) = change(core, caller, id, |channel| {
+        if !channel.recipients.contains(&user) {
+            return Err(Failure::unknown(ApiErrorCode::UnknownUser));
+        }
+        if user != by && channel.owner_id != Some(by) {
+            return Err(Failure::forbidden(ApiErrorCode::MissingPermissions));
+        }
+        let before = channel.clone();
+        channel.recipients.remove(&user);
+        channel.closed_by.remove(&user);
+        if channel.owner_id == Some(user) {
+            channel.owner_id = channel.recipients.first().copied();
+        }
+        Ok(before)
+    })
+    .await?;
+    let seen = render::private_channel(&core.directory.read(), &before, user);
+    let rest = left.recipients;
     core.recipient_removed(id, user).await?;
-    tell_gone(core, user, seen);
+    tell_gone(core, user, seen.clone());
     if rest.is_empty() {
         core.directory.delete_private_channel(id).await?;
-        return Ok(());
+        return Ok(seen);
     }
     tell_recipient(core, &rest, id, user, Event::ChannelRecipientRemove);
     core.post_notice(notice(id, by, user, MessageKind::RecipientRemove))
         .await?;
-    Ok(())
+    Ok(seen)
 }
 
 fn notice(channel: ChannelId, by: UserId, about: UserId, kind: MessageKind) -> StoredMessage {

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use axum::extract::State;
 use voxhall_protocol::Extra;
 use voxhall_protocol::ids::{ApplicationId, UserId};
-use voxhall_protocol::model::{Channel, ChannelKind, User};
+use voxhall_protocol::model::{Channel, User};
 use voxhall_protocol::rest::{ApiErrorCode, Application, CreateDm};
 
 use super::caller::Caller;
 use super::reply::{Answer, Body, Failure, Json, Named};
 use super::route::{Routes, get};
 use crate::control::Core;
+use crate::directory::Opened;
 use crate::render;
 
 /// The most people in a group, the one who makes it included.
@@ -88,38 +89,22 @@ async fn open_private_channel(
     if caller.0.bot && people.len() > 2 {
         return Err(Failure::forbidden(ApiErrorCode::BotsNotAllowed));
     }
-    let existing = {
+    {
         let world = core.directory.read();
         if people.iter().any(|user| world.user(*user).is_none()) {
             return Err(Failure::unknown(ApiErrorCode::UnknownUser));
         }
-        // Two people share one channel; groups are made as often as they are asked for.
-        let shared = world
-            .private_of(caller.id())
-            .find(|it| it.recipients == people)
-            .cloned();
-        shared.filter(|_| people.len() == 2)
-    };
-    let channel = match existing {
-        Some(mut channel) => {
-            if channel.closed_by.remove(&caller.id()) {
-                core.directory.put_private_channel(channel.clone()).await?;
-                core.tell_private_channel(&core.directory.read(), channel.id, caller.id());
-            }
-            channel
+    }
+    let (channel, opened) = core.directory.open_private_channel(people, caller.id()).await?;
+    {
+        let world = core.directory.read();
+        let tell = |user: &UserId| core.tell_private_channel(&world, channel.id, *user);
+        match opened {
+            Opened::New => channel.recipients.iter().for_each(tell),
+            Opened::Again => tell(&caller.id()),
+            Opened::Before => {}
         }
-        None => {
-            let mut made = core.directory.create_private_channel(None, people).await?;
-            if made.kind == ChannelKind::Group {
-                made.owner_id = Some(caller.id());
-                core.directory.put_private_channel(made.clone()).await?;
-            }
-            for user in &made.recipients {
-                core.tell_private_channel(&core.directory.read(), made.id, *user);
-            }
-            made
-        }
-    };
+    }
     Ok(Json(render::private_channel(
         &core.directory.read(),
         &channel,

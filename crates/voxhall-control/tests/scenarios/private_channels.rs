@@ -126,3 +126,45 @@ async fn groups_are_for_people() {
         "two people are no group"
     );
 }
+
+#[tokio::test]
+async fn who_is_taken_out_of_a_group_while_it_gets_a_name_stays_out() {
+    let server = Server::start().await;
+    let (id, third_token) = third(&server).await;
+    let (owner, other) = (server.token("turbulence"), server.token("Exp"));
+    let body = json!({"recipients": [EXP, id]});
+    let (_, group) = call(&server, &owner, "POST", "/users/@me/channels", body).await;
+    let path = format!("/channels/{}", group["id"].as_str().unwrap());
+    let member = format!("{path}/recipients/{id}");
+    for token in [&owner, &other] {
+        call(&server, token, "GET", &path, Value::Null).await;
+    }
+    let (removed, (named, _)) = tokio::join!(
+        call(&server, &owner, "DELETE", &member, Value::Null),
+        call(&server, &other, "PATCH", &path, json!({"name": "duo"})),
+    );
+    assert_eq!((removed.0, named), (204, 200));
+    assert!(list(&server, &third_token).await.is_empty());
+    let (_, after) = call(&server, &other, "GET", &path, Value::Null).await;
+    assert_eq!(
+        (&after["name"], after["recipients"].as_array().unwrap().len()),
+        (&json!("duo"), 1)
+    );
+}
+
+#[tokio::test]
+async fn two_who_write_to_each_other_at_once_share_one_channel() {
+    let server = Server::start().await;
+    let (id, third_token) = third(&server).await;
+    let other = server.token("Exp");
+    list(&server, &third_token).await;
+    list(&server, &other).await;
+    let open = |token, whom: &str| {
+        let body = json!({"recipient_id": whom});
+        let server = &server;
+        async move { call(server, token, "POST", "/users/@me/channels", body).await }
+    };
+    let ((_, one), (_, two)) = tokio::join!(open(&third_token, EXP), open(&other, &id));
+    assert!(one["id"].is_string());
+    assert_eq!(one["id"], two["id"]);
+}
