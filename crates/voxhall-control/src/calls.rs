@@ -298,7 +298,12 @@ impl Calls {
                 Step::LogParticipant(message, user) => {
                     self.directory.add_call_participant(message, user).await?
                 }
-                Step::LogCallEnd(message, at) => self.directory.end_call_message(message, at).await?,
+                Step::LogCallEnd(message, at) => {
+                    // The call is over whether or not history can say so; half of it carried out, it would never end.
+                    if let Err(error) = self.directory.end_call_message(message, at).await {
+                        tracing::error!(%error, %message, "when a call ended cannot be noted");
+                    }
+                }
                 Step::SetTimer(timer, after) => self.set_timer(timer, after),
                 Step::BeginTimer(timer, after) => self.begin_timer(timer, after),
                 Step::ClearTimer(timer) => self.clear_timer(&timer),
@@ -401,5 +406,32 @@ fn chores(transition: &Transition, view: &LiveView) -> Vec<Chore> {
             after: None,
         } => vec![Chore::StreamOver(before.rtc_channel_id)],
         _ => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use voxhall_switchboard::MemorySwitchboard;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_call_ends_though_its_end_cannot_be_noted() {
+        let directory = Arc::new(Directory::in_memory().await.unwrap());
+        let board = Arc::new(MemorySwitchboard::new());
+        let calls = Calls::new(board.clone(), directory.clone(), Limits::default());
+        let mut last = board
+            .put("call", "running".into(), Expect::Absent, None)
+            .await
+            .unwrap();
+        let mut plan = Plan::new();
+        plan.push(Step::LogCallEnd(MessageId(1), 0));
+        plan.push(Step::Delete {
+            key: "call".to_owned(),
+            seen: Seen::InView(Some(last)),
+        });
+        directory.lose_database().await;
+        calls.carry_out(plan, &mut last).await.unwrap();
+        assert_eq!(board.get("call").await.unwrap(), None);
     }
 }

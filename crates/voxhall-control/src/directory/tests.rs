@@ -51,3 +51,10 @@ impl Trial {
         again
     }
 }
+
+impl Directory {
+    /// From now on every statement fails, as where the database has gone away.
+    pub(crate) async fn lose_database(&self) {
+        self.pool.close().await;
+    }
+}
