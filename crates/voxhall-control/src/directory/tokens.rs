@@ -7,9 +7,11 @@ use sqlx::Row as _;
 use voxhall_protocol::Token;
 use voxhall_protocol::ids::UserId;
 
+use super::records::Standing;
 use super::token::{self, TokenDigest, TokenId};
 use super::{Directory, Pool, from_sql, to_sql};
 use crate::Error;
+use crate::passwords::PasswordHash;
 use crate::wall::now_ms;
 
 /// Milliseconds of a day.
@@ -113,6 +115,33 @@ impl Directory {
         Ok(token)
     }
 
+    /// Makes a token for somebody who has just shown who it is; `None` if that holds no more: the account is not active,
+    /// or its password is not the one that was `verified` any more. Whatever revokes tokens comes before or after.
+    ///
+    /// # Errors
+    /// As [`Self::create_token`].
+    pub(crate) async fn sign_in(
+        &self,
+        user: UserId,
+        label: &str,
+        verified: Option<&PasswordHash>,
+    ) -> Result<Option<Token>, Error> {
+        let token = token::shape(user, &rand::random());
+        let _writing = self.writing.lock().await;
+        let holds = {
+            let world = self.read();
+            let active = world
+                .user(user)
+                .is_some_and(|user| user.standing == Standing::Active);
+            active && verified.is_none_or(|verified| world.password_of(user) == Some(verified))
+        };
+        if !holds {
+            return Ok(None);
+        }
+        self.insert_token(user, &token, label).await?;
+        Ok(Some(token))
+    }
+
     /// The token that `seed` stands for: the same whenever it is asked for, until it is revoked; then another one.
     ///
     /// # Errors
@@ -130,6 +159,16 @@ impl Directory {
 
     /// Lets `token` log in as `user` from now on.
     pub(crate) async fn accept_token(&self, user: UserId, token: &Token, label: &str) -> Result<(), Error> {
+        let _writing = self.writing.lock().await;
+        self.require_user(user)?;
+        if self.read().token_owner(TokenDigest::of(token.expose())) == Some(user) {
+            return Ok(());
+        }
+        self.insert_token(user, token, label).await
+    }
+
+    /// Stores a new token; whoever calls holds `writing`.
+    async fn insert_token(&self, user: UserId, token: &Token, label: &str) -> Result<(), Error> {
         let digest = TokenDigest::of(token.expose());
         let record = TokenRecord {
             user,
@@ -137,11 +176,6 @@ impl Directory {
             created_at_ms: now_ms(),
             last_used_day: None,
         };
-        let _writing = self.writing.lock().await;
-        self.require_user(user)?;
-        if self.read().token_owner(digest) == Some(user) {
-            return Ok(());
-        }
         sqlx::query("INSERT INTO tokens (digest, user_id, label, created_at_ms) VALUES ($1, $2, $3, $4)")
             .bind(digest.to_hex())
             .bind(to_sql(user.0))
@@ -324,5 +358,37 @@ mod tests {
         let world = directory.read();
         assert!(world.is_revoked(remembered) && !world.is_revoked(forgotten));
         assert!(world.user_of_token(forgotten).is_none());
+    }
+
+    #[tokio::test]
+    async fn whoever_showed_a_password_that_was_changed_since_gets_no_token() {
+        let directory = Directory::in_memory().await.unwrap();
+        let user = directory.create_user(NewUser::default()).await.unwrap().id;
+        let [old, new] = ["old", "new"].map(|text| PasswordHash::from_stored(text.to_owned()));
+        directory.set_password(user, old.clone()).await.unwrap();
+        let verified = directory.read().password_of(user).cloned();
+        assert!(
+            directory
+                .sign_in(user, "", verified.as_ref())
+                .await
+                .unwrap()
+                .is_some()
+        );
+
+        directory.set_password(user, new.clone()).await.unwrap();
+        directory.revoke_tokens(user).await.unwrap();
+        assert_eq!(
+            directory.sign_in(user, "", verified.as_ref()).await.unwrap(),
+            None
+        );
+        assert!(directory.read().tokens_of(user).is_empty());
+
+        let token = directory.sign_in(user, "", Some(&new)).await.unwrap();
+        assert!(token.is_some());
+        let disabled = directory.edit_user(user, |user| user.standing = Standing::Disabled);
+        disabled.await.unwrap();
+        for verified in [None, Some(&new)] {
+            assert_eq!(directory.sign_in(user, "", verified).await.unwrap(), None);
+        }
     }
 }

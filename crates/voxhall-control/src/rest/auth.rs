@@ -19,6 +19,7 @@ use crate::attempts::{Origin, TooMany};
 use crate::config::SignUpPolicy;
 use crate::control::Core;
 use crate::directory::{Admission, SignUp, Standing, Username};
+use crate::passwords::PasswordHash;
 use crate::{Error, clock, wall};
 
 /// How many characters a password has.
@@ -81,8 +82,9 @@ async fn register(
     core.attempts.sign_up(clock::now(), limits, stranger.origin)?;
     let wish = Wish::read(&request)?;
     let admission = admission(&core, request.invite.as_deref())?;
+    let password = core.passwords.hash(request.password).await?;
     let new = SignUp {
-        password: core.passwords.hash(request.password).await?,
+        password: password.clone(),
         name: wish.name,
         global_name: wish.global_name,
         email: wish.email,
@@ -92,7 +94,10 @@ async fn register(
     if let Some(used) = used {
         core.welcome(&used, user.id).await?;
     }
-    let token = core.sign_in(user.id, &stranger.program).await?;
+    let token = core
+        .sign_in(user.id, &stranger.program, Some(&password))
+        .await?
+        .ok_or_else(Failure::unauthorized)?;
     Ok(Created(Registered {
         token,
         user_id: user.id,
@@ -238,7 +243,7 @@ async fn login(
     };
     core.attempts
         .sign_in(clock::now(), &core.config.limits, stranger.origin, &account)?;
-    let right = core.passwords.verify(request.password, stored).await?;
+    let right = core.passwords.verify(request.password, stored.clone()).await?;
     let user = user.filter(|_| right).ok_or_else(invalid_login)?;
     core.attempts.succeeded(&account);
     if user.standing != Standing::Active {
@@ -249,9 +254,14 @@ async fn login(
             why,
         )]));
     }
+    // Whoever changes the password meanwhile means to keep this one out.
+    let token = core
+        .sign_in(user.id, &stranger.program, stored.as_ref())
+        .await?
+        .ok_or_else(invalid_login)?;
     Ok(Json(LoggedIn {
         user_id: user.id,
-        token: core.sign_in(user.id, &stranger.program).await?,
+        token,
         user_settings: LoginSettings::default(),
         extra: Extra::new(),
     }))
@@ -274,8 +284,14 @@ async fn logout(State(core): State<Arc<Core>>, caller: Caller, Presented(token):
 }
 
 impl Core {
-    /// A new token for somebody who has shown who they are. One too many revokes the oldest.
-    pub(super) async fn sign_in(&self, user: UserId, label: &str) -> Answer<Token> {
+    /// A new token for somebody who has shown who they are, with the password that was `verified` if with any; `None` if
+    /// that is not their password any more, or the account not active. One too many revokes the oldest.
+    pub(super) async fn sign_in(
+        &self,
+        user: UserId,
+        label: &str,
+        verified: Option<&PasswordHash>,
+    ) -> Answer<Option<Token>> {
         let surplus: Vec<_> = {
             let world = self.directory.read();
             let tokens = world.tokens_of(user);
@@ -288,7 +304,7 @@ impl Core {
                 Err(error) => return Err(error.into()),
             }
         }
-        Ok(self.directory.create_labelled_token(user, label).await?)
+        Ok(self.directory.sign_in(user, label, verified).await?)
     }
 
     /// Checks the password of an account that is signed in already; attempts count like those to sign in.

@@ -19,6 +19,7 @@ use crate::calls::reaction::{Audience, Dispatch};
 use crate::control::Core;
 use crate::directory::{User, Username};
 use crate::gateway::outgoing::{Outgoing, Subscription};
+use crate::passwords::PasswordHash;
 use crate::render;
 
 /// The most guilds in one answer, and how many there are if nobody says.
@@ -154,17 +155,18 @@ async fn edit(
 impl Core {
     /// Changes a password: whoever knew the old one, or has a token that came of it, is out.
     async fn change_password(&self, user: UserId, password: Password) -> Answer<Token> {
-        self.replace_password(user, password).await?;
-        self.sign_in(user, "password changed").await
+        let password = self.replace_password(user, password).await?;
+        let token = self.sign_in(user, "password changed", Some(&password)).await?;
+        token.ok_or_else(Failure::unauthorized)
     }
 
-    /// Gives an account another password and revokes its tokens.
-    pub(super) async fn replace_password(&self, user: UserId, password: Password) -> Answer<()> {
+    /// Gives an account another password and revokes its tokens. Gives the password as it is stored.
+    pub(super) async fn replace_password(&self, user: UserId, password: Password) -> Answer<PasswordHash> {
         let password = self.passwords.hash(password).await?;
-        self.directory.set_password(user, password).await?;
+        self.directory.set_password(user, password.clone()).await?;
         let revoked = self.directory.revoke_tokens(user).await?;
         self.tokens_revoked(&revoked).await;
-        Ok(())
+        Ok(password)
     }
 
     /// The account's own sessions learn of it, and everybody in its guilds.

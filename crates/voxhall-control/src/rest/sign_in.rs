@@ -80,17 +80,20 @@ async fn by_name(State(core): State<Arc<Core>>, Body(Name { name }): Body<Name>)
         Failure::invalid_fields(vec![FieldFault::new("name", "BASE_TYPE_BAD_LENGTH", why)])
     })?;
     let user = core.person_named(&shown).await?;
-    if user.standing != Standing::Active {
+    let disabled = || {
         let why = "This account is disabled.";
-        let fault = FieldFault::new("name", "ACCOUNT_DISABLED", why);
-        return Err(Failure::invalid_fields(vec![fault]));
+        Failure::invalid_fields(vec![FieldFault::new("name", "ACCOUNT_DISABLED", why)])
+    };
+    if user.standing != Standing::Active {
+        return Err(disabled());
     }
     if core.directory.read().guild(dev::GUILD).is_some() {
         core.bring_in(dev::GUILD, user.id, Stay::Lasting, Bans::Hold)
             .await?;
     }
+    let token = core.sign_in(user.id, LABEL, None).await?;
     Ok(Json(SignedIn {
         user_id: user.id,
-        token: core.sign_in(user.id, LABEL).await?,
+        token: token.ok_or_else(disabled)?,
     }))
 }
