@@ -159,8 +159,9 @@ async fn delete_messages(
     };
     for channel in channels {
         let written = core.directory.written_since(channel, authors, floor).await?;
+        let turn = core.posting.turn().await;
         for ids in written.chunks(MOST_IN_EVENT) {
-            core.erase(channel, ids).await?;
+            core.erase(&turn, channel, ids).await?;
         }
     }
     Ok(())

@@ -305,6 +305,7 @@ async fn edit(
     Body(request): Body<EditMessage>,
 ) -> Answer<Json<Message>> {
     may(&core.directory.read(), &caller, channel, Permissions::NONE)?;
+    let turn = core.posting.turn().await;
     let before = stored(&core, channel, id).await?;
     if before.author != caller.id() {
         // Moderators may hide the embeds of others, and do nothing else to their messages.
@@ -323,7 +324,7 @@ async fn edit(
         may(&core.directory.read(), &caller, channel, Permissions::EMBED_LINKS)?;
     }
     let after = edited(&core, before, request)?;
-    let shown = core.rewrite(&after).await?;
+    let shown = core.rewrite(&turn, &after).await?;
     shown
         .map(Json)
         .ok_or_else(|| Failure::unknown(ApiErrorCode::UnknownMessage))
@@ -380,6 +381,7 @@ async fn delete(
     Named((channel, id)): Named<(ChannelId, MessageId)>,
 ) -> Answer<Done> {
     may(&core.directory.read(), &caller, channel, Permissions::NONE)?;
+    let turn = core.posting.turn().await;
     let message = stored(&core, channel, id).await?;
     if message.kind == MessageKind::Call {
         return Err(Failure::bad_request(ApiErrorCode::SystemMessage));
@@ -388,7 +390,7 @@ async fn delete(
         let world = core.directory.read();
         caller.may_in(&world, channel, Permissions::MANAGE_MESSAGES)?;
     }
-    core.erase(channel, &[id]).await?;
+    core.erase(&turn, channel, &[id]).await?;
     Ok(Done)
 }
 
@@ -415,7 +417,8 @@ async fn bulk_delete(
     if ids.iter().any(|id| id.created_at_ms() < oldest_ms) {
         return Err(Failure::bad_request(ApiErrorCode::TooOldToDelete));
     }
-    core.erase(channel, &ids).await?;
+    let turn = core.posting.turn().await;
+    core.erase(&turn, channel, &ids).await?;
     Ok(Done)
 }
 

@@ -286,3 +286,18 @@ async fn embeds_need_leave_in_edits_too() {
     let none = json!({"content": "ho", "embeds": []});
     assert_eq!(call(&server, &author, "PATCH", &path, none).await.0, 200);
 }
+
+#[tokio::test]
+async fn of_two_edits_at_once_none_is_lost() {
+    let server = Server::start().await;
+    let (_, message) = write(&server, "Exp", TEXT, json!({"content": "first"})).await;
+    let path = format!("/channels/{TEXT}/messages/{}", message["id"].as_str().unwrap());
+    let token = server.token("Exp");
+    let (content, flags) = tokio::join!(
+        call(&server, &token, "PATCH", &path, json!({"content": "second"})),
+        call(&server, &token, "PATCH", &path, json!({"flags": 4})),
+    );
+    assert_eq!((content.0, flags.0), (200, 200));
+    let (_, after) = call(&server, &token, "GET", &path, Value::Null).await;
+    assert_contains(&after, &json!({"content": "second", "flags": 4}));
+}

@@ -91,7 +91,8 @@ impl Core {
     /// Puts an edited answer, or the edited message of a component, where it was.
     pub(super) async fn put_back(&self, running: &Running, message: StoredMessage) -> Answer<Message> {
         if !is_ephemeral(&message) {
-            let rewritten = self.rewrite(&message).await?;
+            let turn = self.posting.turn().await;
+            let rewritten = self.rewrite(&turn, &message).await?;
             return rewritten.ok_or_else(|| Failure::unknown(ApiErrorCode::UnknownMessage));
         }
         let seen = self.shown(&message).await?;
@@ -107,7 +108,8 @@ impl Core {
     /// Takes an answer away.
     pub(super) async fn take_back(&self, running: &Running, message: &StoredMessage) -> Answer<()> {
         if !is_ephemeral(message) {
-            self.erase(message.channel_id, &[message.id]).await?;
+            let turn = self.posting.turn().await;
+            self.erase(&turn, message.channel_id, &[message.id]).await?;
             return Ok(());
         }
         if self.interactions.ephemeral().remove(running.user, message.id) {

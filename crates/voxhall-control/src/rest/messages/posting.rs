@@ -24,8 +24,8 @@ const NONCE_MEMORY: Duration = Duration::from_secs(300);
 /// How many nonces are remembered at most.
 const MOST_NONCES: usize = 10_000;
 
-/// Held while a message is written and told, so that messages are told in the order of their ids; and the messages that
-/// were sent with a nonce of late.
+/// Held while a message is written, edited or deleted, and told, so that messages are told in the order of their ids and
+/// an edit loses none before it; and the messages that were sent with a nonce of late.
 #[derive(Debug, Default)]
 pub(crate) struct Posting(tokio::sync::Mutex<Nonces>);
 
@@ -96,7 +96,11 @@ impl Core {
     }
 
     /// Writes an edited message and tells those who read the channel; `None` if it is gone.
-    pub(in crate::rest) async fn rewrite(&self, message: &StoredMessage) -> Result<Option<Message>, Error> {
+    pub(in crate::rest) async fn rewrite(
+        &self,
+        _turn: &Nonces,
+        message: &StoredMessage,
+    ) -> Result<Option<Message>, Error> {
         if !self.directory.replace_message(message).await? {
             return Ok(None);
         }
@@ -112,6 +116,7 @@ impl Core {
     /// Deletes messages and tells those who read the channel. Gives those that were there.
     pub(in crate::rest) async fn erase(
         &self,
+        _turn: &Nonces,
         channel_id: ChannelId,
         ids: &[MessageId],
     ) -> Result<Vec<MessageId>, Error> {
