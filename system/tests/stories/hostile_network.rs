@@ -14,6 +14,7 @@ use voxhall_protocol::gateway::{GatewayCloseCode, GatewayOpcode};
 use voxhall_protocol::voice::{EncryptionMode, Ssrc, VoiceCloseCode, VoiceOpcode};
 use voxhall_system::sound::{Listener, Numbered};
 use voxhall_system::{Incoming, Observer, Server, Socket, wire};
+use voxhall_transport::stun::{ConnectivityCheck, IceRole, TransactionId};
 
 /// All noise comes from here, so that what fails can be repeated.
 const SEED: u64 = 0x0BAD_5EED;
@@ -21,6 +22,8 @@ const SEED: u64 = 0x0BAD_5EED;
 const DATAGRAMS: usize = 600;
 /// Sockets of each kind.
 const SOCKETS: usize = 40;
+/// Connections to the media port, fewer than one address may have.
+const CONNECTIONS: usize = 60;
 /// A page of what may follow an attack: the packets that must still arrive.
 const AFTER: u32 = 25;
 
@@ -102,13 +105,19 @@ fn mutate(random: &mut StdRng, bytes: &[u8]) -> Vec<u8> {
     bytes
 }
 
+/// A datagram as it goes over TCP: behind its length.
+fn framed(datagram: &[u8]) -> Vec<u8> {
+    [&(datagram.len() as u16).to_be_bytes(), datagram].concat()
+}
+
 fn noise(random: &mut StdRng, longest: usize) -> Vec<u8> {
     let mut bytes = vec![0; random.random_range(0..longest)];
     random.fill_bytes(&mut bytes);
     bytes
 }
 
-/// Datagrams as clients send them, for a source that is somebody else's: media, reports, discovery, keep-alive.
+/// Datagrams as clients send them, for a source that is somebody else's: media, reports, discovery, keep-alive, and what
+/// browsers begin with.
 fn forgeries(ssrc: Ssrc) -> Vec<Vec<u8>> {
     let ssrc = ssrc.0.to_be_bytes();
     let mut media = vec![0x80, 0x78, 0, 1, 0, 0, 3, 0xC0];
@@ -123,7 +132,31 @@ fn forgeries(ssrc: Ssrc) -> Vec<Vec<u8>> {
     discovery.extend_from_slice(&ssrc);
     discovery.resize(74, 0);
     let keep_alive = vec![0x13, 0x37, 0xCA, 0xFE, 0, 0, 0, 1];
-    vec![media, report, goodbye, discovery, keep_alive]
+    let mut hello = vec![22, 0xFE, 0xFD, 0, 0, 0, 0, 0, 0, 0, 0, 0, 60];
+    hello.extend_from_slice(&[1, 0, 0, 48, 0, 0, 0, 0, 0, 0, 0, 48, 0xFE, 0xFD]);
+    hello.resize(13 + 60, 0x3C);
+    let records = vec![23, 0xFE, 0xFD, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2, 7, 7];
+    let checks = ["srvr", "", "a name of nobody's"].map(check);
+    [media, report, goodbye, discovery, keep_alive, hello, records]
+        .into_iter()
+        .chain(checks)
+        .collect()
+}
+
+/// A connectivity check as browsers send it, for a member that nobody is.
+fn check(receiver_ufrag: &str) -> Vec<u8> {
+    let mut bytes = vec![0; 300];
+    let check = ConnectivityCheck {
+        transaction: TransactionId([9; 12]),
+        receiver_ufrag,
+        sender_ufrag: "clnt",
+        priority: 1,
+        use_candidate: true,
+        role: IceRole::Controlling(1),
+    };
+    let length = check.write("0123456789012345678901", &mut bytes).unwrap_or(0);
+    bytes.truncate(length);
+    bytes
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -153,6 +186,37 @@ async fn datagrams() -> Result<()> {
         Ok(())
     });
     flood.await??;
+    call.goes_on().await
+}
+
+/// Connections to the TCP side of the media port that prove nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn datagrams_over_tcp() -> Result<()> {
+    let mut call = Call::begin().await?;
+    let media: SocketAddr = call.server.places()?.media[0];
+    let mut packets = call.listening.packets(16);
+    let ssrc = packets.recv().await.map(|packet| packet.ssrc);
+    let forgeries = forgeries(ssrc.unwrap_or(Ssrc(1)));
+    let mut random = StdRng::seed_from_u64(SEED);
+    let mut held = Vec::new();
+    for number in 0..CONNECTIONS {
+        let mut stream = TcpStream::connect(media).await?;
+        let mut bytes: Vec<u8> = forgeries.iter().flat_map(|forgery| framed(forgery)).collect();
+        if number % 2 == 1 {
+            bytes.extend(mutate(&mut random, &bytes));
+            bytes.extend(noise(&mut random, 4000));
+        }
+        // The server may have closed it in the middle of that: a length was none.
+        let _ = stream.write_all(&bytes).await;
+        held.push(stream);
+    }
+    let until = call.heard.last() + AFTER;
+    call.heard.catch_up(until).await;
+    for stream in &held {
+        // Nothing is there yet, or the end is.
+        let answer = stream.try_read(&mut [0; 100]);
+        ensure!(!matches!(answer, Ok(1..)), "a stranger is answered: {answer:?}");
+    }
     call.goes_on().await
 }
 
