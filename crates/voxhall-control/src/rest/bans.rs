@@ -158,8 +158,8 @@ async fn delete_messages(
         guild.flat_map(|guild| guild.channels.keys().copied()).collect()
     };
     for channel in channels {
-        let written = core.directory.written_since(channel, authors, floor).await?;
         let turn = core.posting.turn().await;
+        let written = core.directory.written_since(channel, authors, floor).await?;
         for ids in written.chunks(MOST_IN_EVENT) {
             core.erase(&turn, channel, ids).await?;
         }
