@@ -3,6 +3,7 @@
 mod harness;
 
 mod accounts;
+mod any_request;
 mod call_ends;
 mod captured_sequences;
 mod close_codes;
