@@ -64,6 +64,9 @@ impl Default for ControlConfig {
 pub struct Limits {
     /// Time between two heartbeats of a client; one and a half times this without one closes with 4009.
     pub heartbeat_interval: Duration,
+    /// A socket without a session and without Identify or Resume for this long is closed (4009). Libraries open the
+    /// sockets of all shards at once and identify one after the other.
+    pub identify_timeout: Duration,
     /// Messages of one connection within [`Self::message_window`], heartbeats included.
     pub messages: usize,
     /// How many of [`Self::messages`] only heartbeats may use.
@@ -114,6 +117,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             heartbeat_interval: Duration::from_millis(41_250),
+            identify_timeout: Duration::from_secs(300),
             messages: 120,
             reserved_for_heartbeats: 5,
             message_window: Duration::from_secs(60),

@@ -77,6 +77,8 @@ pub(crate) struct Connection {
     stage: Stage,
     last_beat: Instant,
     asked_for_beat: bool,
+    /// Since when the client may ask for a session, as long as it has not.
+    greeted: Instant,
     messages: SlidingWindow,
     voice_updates: SlidingWindow,
     presences: SlidingWindow,
@@ -94,6 +96,7 @@ impl Connection {
             stage: Stage::Greeted,
             last_beat: now,
             asked_for_beat: false,
+            greeted: now,
             messages: SlidingWindow::default(),
             voice_updates: SlidingWindow::default(),
             presences: SlidingWindow::default(),
@@ -110,13 +113,15 @@ impl Connection {
 
     /// When [`Self::handle_timeout`] wants to be called.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        (self.stage != Stage::Over).then(|| {
-            if self.asked_for_beat {
-                self.last_beat + self.patience()
-            } else {
-                self.last_beat + self.interval()
-            }
-        })
+        if self.stage == Stage::Over {
+            return None;
+        }
+        let beat = if self.asked_for_beat {
+            self.last_beat + self.patience()
+        } else {
+            self.last_beat + self.interval()
+        };
+        Some(self.identify_by().map_or(beat, |by| by.min(beat)))
     }
 
     /// A text or binary frame.
@@ -135,7 +140,8 @@ impl Connection {
         if self.stage == Stage::Over {
             return;
         }
-        if now >= self.last_beat + self.patience() {
+        let no_identify = self.identify_by().is_some_and(|by| now >= by);
+        if no_identify || now >= self.last_beat + self.patience() {
             self.close(GatewayCloseCode::SessionTimedOut);
         } else if now >= self.last_beat + self.interval() && !self.asked_for_beat {
             self.asked_for_beat = true;
@@ -151,12 +157,13 @@ impl Connection {
     }
 
     /// The session that was asked for is refused.
-    pub(crate) fn refused(&mut self, refusal: Refusal) {
+    pub(crate) fn refused(&mut self, now: Instant, refusal: Refusal) {
         match refusal {
             Refusal::Close(code) => self.close(code),
             Refusal::InvalidSession => {
                 if self.stage == Stage::Waiting {
                     self.stage = Stage::Greeted;
+                    self.greeted = now;
                 }
                 self.send(ServerMessage::InvalidSession(false));
             }
@@ -290,6 +297,11 @@ impl Connection {
         self.outputs.push_back(Output::Send(message));
     }
 
+    /// When a client that has asked for no session must have done so.
+    fn identify_by(&self) -> Option<Instant> {
+        (self.stage == Stage::Greeted).then(|| self.greeted + self.limits.identify_timeout)
+    }
+
     fn interval(&self) -> Duration {
         self.limits.heartbeat_interval
     }
@@ -389,7 +401,7 @@ mod tests {
         let (mut connection, now) = greeted();
         connection.handle_frame(now, br#"{"op":6,"d":{"token":"t","session_id":"s","seq":1}}"#);
         assert!(matches!(outputs(&mut connection)[..], [Output::Resume(_)]));
-        connection.refused(Refusal::InvalidSession);
+        connection.refused(now, Refusal::InvalidSession);
         assert_eq!(
             outputs(&mut connection),
             [Output::Send(ServerMessage::InvalidSession(false))]
@@ -433,5 +445,45 @@ mod tests {
             outputs(&mut connection),
             [Output::Close(GatewayCloseCode::SessionTimedOut)]
         );
+    }
+
+    #[test]
+    fn heartbeats_alone_do_not_keep_a_socket_without_a_session() {
+        let (mut connection, start) = greeted();
+        let timeout = Limits::default().identify_timeout;
+        let beat_until = |connection: &mut Connection, from: Instant, end: Instant| {
+            let mut now = from;
+            while now < end {
+                connection.handle_frame(now, br#"{"op":1,"d":null}"#);
+                now = connection.poll_timeout().expect("it is open").min(end);
+                connection.handle_timeout(now);
+            }
+            outputs(connection).pop()
+        };
+        // Asking for a session, and being refused one, gives new time.
+        let asked = start + timeout - Duration::from_secs(1);
+        beat_until(&mut connection, start, asked);
+        connection.handle_frame(asked, br#"{"op":6,"d":{"token":"t","session_id":"s","seq":1}}"#);
+        let refused = start + timeout * 2;
+        beat_until(&mut connection, asked, refused);
+        connection.refused(refused, Refusal::InvalidSession);
+        let almost = refused + timeout - Duration::from_secs(1);
+        beat_until(&mut connection, refused, almost);
+        let end = beat_until(&mut connection, almost, refused + timeout);
+        assert_eq!(end, Some(Output::Close(GatewayCloseCode::SessionTimedOut)));
+    }
+
+    #[test]
+    fn a_session_needs_no_other_identify() {
+        let (mut connection, start) = greeted();
+        connection.handle_frame(start, IDENTIFY);
+        connection.accepted();
+        let end = start + Limits::default().identify_timeout * 3;
+        let mut now = start;
+        while now < end {
+            connection.handle_frame(now, br#"{"op":1,"d":null}"#);
+            now = connection.poll_timeout().expect("it is open");
+            connection.handle_timeout(now);
+        }
     }
 }

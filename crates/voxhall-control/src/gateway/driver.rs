@@ -168,7 +168,7 @@ impl Driver {
                 self.session = Some(session);
                 self.connection.accepted();
             }
-            Err(refusal) => self.connection.refused(refusal),
+            Err(refusal) => self.connection.refused(clock::now(), refusal),
         }
     }
 
