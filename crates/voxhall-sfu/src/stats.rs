@@ -90,7 +90,7 @@ counters! {
         dropped_not_permitted,
         /// Dropped: a payload type the member did not name.
         dropped_unknown_payload_type,
-        /// Dropped: the source sent too much that was not authentic.
+        /// Dropped: the source sent too much that was not authentic, or a member more sound and reports than anybody does.
         dropped_rate_limited,
         /// Commands that named an unknown member or an SSRC in use.
         commands_ignored,

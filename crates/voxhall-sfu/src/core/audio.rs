@@ -39,6 +39,10 @@ impl Core {
         let Some((member, room)) = seat(&mut self.members, &mut self.rooms, index) else {
             return;
         };
+        if !member.limit.allow(now) {
+            self.stats.dropped_rate_limited += 1;
+            return;
+        }
         let view = packet.as_packet();
         member.audio.heard = true;
         member

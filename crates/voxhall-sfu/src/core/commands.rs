@@ -12,6 +12,7 @@ use super::gaps::Gaps;
 use super::history::History;
 use super::ingress::seat;
 use super::layer::{self, Layer, MAX_LAYERS, Viewer};
+use super::limiter::PacketLimit;
 use super::member::{Member, Source};
 use super::protection::Protection;
 use super::room::{Listener, Room};
@@ -108,6 +109,7 @@ impl Core {
             listener: room.listeners.len(),
             bindings: Bindings::new(now),
             webrtc: None,
+            limit: PacketLimit::new(now),
             audio: Source::new(ssrcs.audio),
             layers: ssrcs
                 .streams

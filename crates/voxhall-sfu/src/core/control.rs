@@ -75,6 +75,11 @@ impl Core {
         compound: &[u8],
         out: &mut impl Outbox,
     ) {
+        let member = self.members.get_mut(index);
+        if !member.is_some_and(|member| member.limit.allow(now)) {
+            self.stats.dropped_rate_limited += 1;
+            return;
+        }
         let mut sound = true;
         for packet in rtcp::packets(compound) {
             match packet {

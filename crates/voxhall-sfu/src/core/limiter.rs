@@ -1,6 +1,7 @@
-//! A limit on what strangers may cost: datagrams from addresses that no session is bound to.
+//! Limits on what senders may cost: strangers, whose datagrams come from addresses that no session is bound to, and
+//! members, whose packets go to everybody else.
 //!
-//! A fixed table, so that a flood from many addresses takes neither memory nor time; addresses may share an entry.
+//! For strangers there is a fixed table, so that a flood from many addresses takes neither memory nor time; addresses may share an entry.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
@@ -12,6 +13,36 @@ const BURST: u32 = 100;
 
 /// Time in which one more datagram is allowed.
 const REFILL: Duration = Duration::from_millis(20);
+
+/// Time for each packet of sound and reports that a member sends in the long run: a voice takes a twentieth of that.
+const MEMBER_INTERVAL: Duration = Duration::from_millis(1);
+
+/// How much of that at once, as of a client that makes up for the time it stood still.
+const MEMBER_BURST: Duration = Duration::from_secs(1);
+
+/// A member's authentic packets of sound and reports. Those of video are bounded by what its viewers' links carry.
+#[derive(Debug)]
+pub(super) struct PacketLimit {
+    /// Until when all packets so far would take, one behind the other.
+    used_until: Instant,
+}
+
+impl PacketLimit {
+    pub(super) fn new(now: Instant) -> Self {
+        Self { used_until: now }
+    }
+
+    /// Takes note of a packet; false if it is one too many.
+    #[inline]
+    pub(super) fn allow(&mut self, now: Instant) -> bool {
+        let begin = self.used_until.max(now);
+        let is_within = begin.saturating_duration_since(now) < MEMBER_BURST;
+        if is_within {
+            self.used_until = begin + MEMBER_INTERVAL;
+        }
+        is_within
+    }
+}
 
 /// Token buckets by source address.
 #[derive(Debug)]
@@ -114,6 +145,16 @@ mod tests {
         assert!(limiter.allow(now, other), "others are not touched");
         assert!(limiter.allow(now + REFILL, source));
         assert!(!limiter.allow(now + REFILL, source));
+    }
+
+    #[test]
+    fn a_member_may_make_up_for_time_but_not_go_on_so() {
+        let start = Instant::now();
+        let mut limit = PacketLimit::new(start);
+        let mut passed = |now| (0..5000).filter(|_| limit.allow(now)).count();
+        assert_eq!(passed(start), 1000);
+        assert_eq!(passed(start + Duration::from_millis(100)), 100);
+        assert_eq!(passed(start + Duration::from_secs(60)), 1000);
     }
 
     #[test]

@@ -13,6 +13,7 @@ use voxhall_transport::rtp::ExtendedSequence;
 use super::asking::Asked;
 use super::binding::{Bindings, Proof};
 use super::layer::{Layer, Viewer};
+use super::limiter::PacketLimit;
 use super::sending_limit::SendingLimit;
 use super::ssrc_table::StreamRole;
 use super::webrtc::WebRtc;
@@ -28,6 +29,8 @@ pub(super) struct Member {
     pub(super) bindings: Bindings,
     /// What it has beside that if op 1 chose WebRTC.
     pub(super) webrtc: Option<Box<WebRtc>>,
+    /// How much it may send of sound and reports.
+    pub(super) limit: PacketLimit,
     pub(super) audio: Source,
     /// What it can publish, in the order of Ready.
     pub(super) layers: Vec<Layer>,

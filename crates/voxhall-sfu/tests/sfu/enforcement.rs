@@ -1,5 +1,7 @@
 //! What a member may not say, nobody hears; what it may not or will not hear, it is not sent.
 
+use std::time::Duration;
+
 use crate::common::{DELTA, KEYFRAME, ROOM, World, native_codecs};
 use voxhall_protocol::voice::EncryptionMode;
 use voxhall_sfu::{MediaPermissions, Wants};
@@ -206,4 +208,32 @@ fn a_datagram_longer_than_an_ethernet_frame_is_dropped() {
     world.settle();
     assert_eq!(world.clients[listener].rtp().len(), 1);
     assert_eq!(world.stats().dropped_malformed, 1);
+}
+
+#[test]
+fn a_member_cannot_flood_the_others_with_sound_or_reports() {
+    let mut world = World::new();
+    let (flooder, listener) = (world.join(), world.join());
+    world.clear();
+    let audio = world.clients[flooder].audio;
+    for _ in 0..3000 {
+        world.speak(flooder, b"noise");
+        world.settle();
+    }
+    assert_eq!(world.clients[listener].payloads(audio).len(), 1000);
+    let dropped = world.stats().dropped_rate_limited;
+    world.control(flooder, |writer| writer.source_description(audio, "").unwrap());
+    world.settle();
+    assert_eq!(world.stats().dropped_rate_limited, dropped + 1);
+    // Others may speak, and so may it when it is sensible again.
+    world.clear();
+    let other = world.clients[listener].audio;
+    for _ in 0..100 {
+        world.run(Duration::from_millis(20));
+        world.speak(flooder, b"word");
+        world.speak(listener, b"word");
+    }
+    world.settle();
+    assert_eq!(world.clients[listener].payloads(audio).len(), 100);
+    assert_eq!(world.clients[flooder].payloads(other).len(), 100);
 }
