@@ -40,14 +40,13 @@ test('three pages with cameras', { timeout: 8 * MINUTE }, async (t) => {
 
   await t.test('2 % of the packets are lost, and a round trip takes 100 ms longer', async (t) => {
     await faults.datagrams({ direction: 'both', drop: 2, delay_ms: 50, seed: 1 });
-    const { pictures } = await heardThroughout(t, cas, [ada, bob], 15_000);
-    assert.ok(pictures > 30, `only ${pictures} pictures`);
+    seesAThird(await heardThroughout(t, cas, [ada, bob], 15_000));
     await faults.healDatagrams();
   });
 
   await t.test('10 % of the packets are lost', async (t) => {
     await faults.datagrams({ direction: 'both', drop: 10, seed: 2 });
-    await heardThroughout(t, cas, [ada, bob], 15_000);
+    seesAThird(await heardThroughout(t, cas, [ada, bob], 15_000));
     await faults.healDatagrams();
     for (const sender of [ada, bob]) {
       await until(`Cas gets the large layer of ${sender.name} again`, () => isLarge(cas, sender), MINUTE, 500);
@@ -63,8 +62,10 @@ test('three pages with cameras', { timeout: 8 * MINUTE }, async (t) => {
       const gets = await until(`Cas gets less of ${sender.name}`, () => getsLess(cas, sender), 30_000, 200);
       report(t, `Cas ${gets} of ${sender.name} ${seconds(since)} later`);
     }
-    const { bitrate } = await heardThroughout(t, cas, [ada, bob], 12_000);
+    const { bitrate, shown } = await heardThroughout(t, cas, [ada, bob], 12_000);
     assert.ok(bitrate < 300_000, `${bitrate} bit/s pass`);
+    const small = shown.filter(({ pictures, width, widths }) => pictures >= 24 && width < (widths[0] + widths.at(-1)) / 2);
+    assert.ok(small.length > 0, `no small pictures of anybody: ${JSON.stringify(shown)}`);
     for (const [viewer, sender] of [[ada, bob], [bob, ada]]) {
       assert.ok(await isLarge(viewer, sender), `${viewer.name} lost the large layer of ${sender.name}`);
       report(t, `${viewer.name} still sees ${sender.name}: ${picture(await viewer.sees(sender, { atLeast: 2 }))}`);
@@ -90,10 +91,12 @@ test('three pages with cameras', { timeout: 8 * MINUTE }, async (t) => {
 
 /**
  * Listens to everybody for a while: each must be heard in every window. Says what was made up of the sound and how
- * often pictures froze; gives how many pictures came, and what arrived in bit/s.
+ * often pictures froze; gives how many pictures of each came and were sent, how wide they are and those that are sent,
+ * and what arrived in bit/s.
  */
 async function heardThroughout(t, listener, speakers, ms) {
   const begin = await streamsOf(listener, speakers);
+  const layersBefore = await Promise.all(speakers.map(sent));
   const began = Date.now();
   let [before, quietest] = [begin, 0];
   while (Date.now() - began < ms) {
@@ -108,7 +111,9 @@ async function heardThroughout(t, listener, speakers, ms) {
   }
   const elapsed = (Date.now() - began) / 1000;
   report(t, `${listener.name} hears all of them for ${elapsed.toFixed(0)} s, never below ${decibels(quietest)}`);
-  let [pictures, bytes] = [0, 0];
+  const layersAfter = await Promise.all(speakers.map(sent));
+  let bytes = 0;
+  const shown = [];
   for (const [index, speaker] of speakers.entries()) {
     const [from, to] = [begin[index], before[index]];
     const concealed = (to.audio.concealedSamples - from.audio.concealedSamples) / (to.audio.samples - from.audio.samples);
@@ -117,10 +122,22 @@ async function heardThroughout(t, listener, speakers, ms) {
     const frozen = to.video.freezeSeconds - from.video.freezeSeconds;
     report(t, `  of ${speaker.name}: ${(concealed * 100).toFixed(1)} % of the sound was made up; ${to.video.width}×` +
       `${to.video.height}, ${(decoded / elapsed).toFixed(1)} pictures/s, ${freezes} freezes of ${frozen.toFixed(1)} s together`);
-    pictures += decoded;
+    const encoded = layersAfter[index].map((layer) => {
+      const earlier = layersBefore[index].find(({ ssrc }) => ssrc === layer.ssrc);
+      return layer.framesEncoded - (earlier?.framesEncoded ?? 0);
+    });
+    const widths = layersAfter[index].map(({ width }) => width);
+    shown.push({ name: speaker.name, pictures: decoded, sent: Math.max(...encoded), width: to.video.width, widths });
     bytes += to.audio.bytes - from.audio.bytes + to.video.bytes - from.video.bytes;
   }
-  return { pictures, bitrate: (bytes * 8) / elapsed };
+  return { shown, bitrate: (bytes * 8) / elapsed };
+}
+
+/** Of each, a third of the pictures that were sent must have come. */
+function seesAThird({ shown }) {
+  for (const { name, pictures, sent } of shown) {
+    assert.ok(pictures > sent / 3, `only ${pictures} of ${sent} pictures of ${name}`);
+  }
 }
 
 /** The streams of several people, as they arrive at one. */
