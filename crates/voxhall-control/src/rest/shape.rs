@@ -177,7 +177,7 @@ impl Field {
 }
 
 fn is_link(text: &str) -> bool {
-    let scheme = ["https://", "http://", "attachment://"]
+    let scheme = ["https://", "http://", "attachment://", "discord://"]
         .iter()
         .any(|scheme| text.starts_with(scheme));
     let plain = !text
@@ -215,7 +215,7 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_named_by_its_path() {
         let good = json!({
-            "name": "éàü", "page": "https://example.com/é?x=1", "born": "2022-04-20T18:36:07.383Z", "share": 0.5,
+            "name": "éàü", "page": "discord://-/channels/1", "born": "2022-04-20T18:36:07.383Z", "share": 0.5,
             "emoji": {"id": null, "name": "x"}, "friends": [{"id": "7"}], "unknown": {"a": [1]},
         });
         assert_eq!(wrong(&good), None);
