@@ -107,6 +107,8 @@ pub struct Limits {
     pub replay_messages: usize,
     /// Messages a client may send in 60 s, heartbeats not counted (4021).
     pub messages_per_minute: u32,
+    /// Heartbeats a client may send in 60 s (4021).
+    pub heartbeats_per_minute: u32,
     /// How many SSRCs one receiver may list in Media Sink Wants (4020).
     pub listed_wants: usize,
     /// How many simulcast layers one client may offer in Identify; further ones get no SSRC.
@@ -127,6 +129,7 @@ impl Default for Limits {
             leave_grace: Duration::from_secs(1),
             replay_messages: 1024,
             messages_per_minute: 120,
+            heartbeats_per_minute: 600,
             listed_wants: 1024,
             streams: 4,
             queued_frames: 16_384,

@@ -23,6 +23,7 @@ pub(super) struct Connection {
     pub(super) phase: Phase,
     pub(super) last_heartbeat: Instant,
     rate: RateLimit,
+    heartbeats: RateLimit,
 }
 
 /// What a socket is for.
@@ -60,6 +61,7 @@ impl NodeCore {
             phase: Phase::Open,
             last_heartbeat: now,
             rate: RateLimit::new(now, limits.messages_per_minute),
+            heartbeats: RateLimit::new(now, limits.heartbeats_per_minute),
         };
         self.connections.insert(connection, opened);
         self.timers
@@ -172,15 +174,18 @@ impl NodeCore {
                 return self.fail(connection, error.close_code(), decode_reason(&error));
             }
         };
-        let per_minute = self.settings.limits.messages_per_minute;
+        let limits = &self.settings.limits;
         let Some(sender) = self.connections.get_mut(&connection) else {
             return;
         };
         if let Message::Heartbeat(heartbeat) = &message {
+            if !sender.heartbeats.take(now, limits.heartbeats_per_minute) {
+                return self.fail(connection, VoiceCloseCode::RateLimited, "too many heartbeats");
+            }
             sender.last_heartbeat = now;
             return self.heartbeat(connection, heartbeat);
         }
-        if !sender.rate.take(now, per_minute) {
+        if !sender.rate.take(now, limits.messages_per_minute) {
             return self.fail(connection, VoiceCloseCode::RateLimited, "too many messages");
         }
         match sender.phase {

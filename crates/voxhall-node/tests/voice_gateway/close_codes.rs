@@ -340,7 +340,7 @@ fn bad_request_4020_for_a_version_that_is_not_served() {
 fn rate_limited_4021_heartbeats_not_counted() {
     let mut world = World::new();
     let client = world.join("8", ALICE);
-    for _ in 0..1000 {
+    for _ in 0..600 {
         world.send(client, 3, json!({"t": 1}));
     }
     // Identify and Select Protocol were two.
@@ -349,6 +349,30 @@ fn rate_limited_4021_heartbeats_not_counted() {
     }
     assert_eq!(world.close_code(client), None);
     world.send(client, 16, json!({}));
+    assert_eq!(world.close_code(client), Some(4021));
+}
+
+#[test]
+fn rate_limited_4021_by_heartbeats_alone() {
+    let mut world = World::new();
+    let client = world.join("8", ALICE);
+    for _ in 0..20 {
+        for _ in 0..60 {
+            world.send(client, 3, json!({"t": 1}));
+        }
+        assert_eq!(
+            world.close_code(client),
+            None,
+            "ten a second are allowed for ever"
+        );
+        world.pass(Duration::from_secs(6));
+    }
+    world.pass(Duration::from_secs(1));
+    for _ in 0..600 {
+        world.send(client, 3, json!({"t": 1}));
+    }
+    assert_eq!(world.close_code(client), None);
+    world.send(client, 3, json!({"t": 1}));
     assert_eq!(world.close_code(client), Some(4021));
 }
 
