@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, oneshot};
 use voxhall_protocol::voice::{VoiceCloseCode, WireFrame};
 use voxhall_sfu::{DtlsIdentity, Event, Worker, WorkerConfig, WorkerHandle, WorkerStats};
 
@@ -32,6 +32,13 @@ pub(crate) enum ToSocket {
     Cut,
 }
 
+/// The way to a socket's task.
+struct ToTask {
+    queue: mpsc::Sender<ToSocket>,
+    /// How the socket is to end, where the queue has no room for it.
+    last_word: oneshot::Sender<ToSocket>,
+}
+
 /// Events of the workers, on their way from the workers' threads.
 pub(crate) type WorkerEvents = mpsc::UnboundedSender<(WorkerIndex, Event)>;
 
@@ -48,7 +55,7 @@ struct State {
     core: NodeCore,
     workers: Vec<WorkerHandle>,
     /// Where frames for each socket go, as long as there may be any.
-    sockets: HashMap<ConnectionId, mpsc::Sender<ToSocket>>,
+    sockets: HashMap<ConnectionId, ToTask>,
     /// Sockets whose task runs, those included that only wait for the client to take the close frame.
     open_sockets: usize,
     links: Option<mpsc::UnboundedSender<LinkChange>>,
@@ -83,12 +90,13 @@ impl Shared {
 
     /// Opens a socket for as long as the returned value lives.
     pub(crate) fn open(self: &Arc<Self>, version: Option<&str>, queue: usize) -> OpenSocket {
-        let (sender, outgoing) = mpsc::channel(queue);
+        let (queue, outgoing) = mpsc::channel(queue);
+        let (last_word, end) = oneshot::channel();
         let connection = self.with(|state| {
             let connection = ConnectionId(state.next_connection);
             state.next_connection += 1;
             state.open_sockets += 1;
-            state.sockets.insert(connection, sender);
+            state.sockets.insert(connection, ToTask { queue, last_word });
             state.handle(Input::Opened { connection, version });
             connection
         });
@@ -96,6 +104,7 @@ impl Shared {
             shared: self.clone(),
             connection,
             outgoing,
+            end,
         }
     }
 
@@ -179,6 +188,7 @@ pub(crate) struct OpenSocket {
     connection: ConnectionId,
     /// What the client is to be told; closed when it takes its frames too slowly.
     pub(crate) outgoing: mpsc::Receiver<ToSocket>,
+    end: oneshot::Receiver<ToSocket>,
 }
 
 impl OpenSocket {
@@ -192,6 +202,11 @@ impl OpenSocket {
     pub(crate) fn binary(&self, bytes: &[u8]) {
         let connection = self.connection;
         self.shared.handle(Input::Binary { connection, bytes });
+    }
+
+    /// How the socket is to end, if its queue had no room for that.
+    pub(crate) fn last_word(&mut self) -> Option<ToSocket> {
+        self.end.try_recv().ok()
     }
 
     /// Nothing more comes from the client; `goodbye` if it closed with 1000.
@@ -264,22 +279,29 @@ impl State {
         }
     }
 
-    /// A socket that does not take its frames in time is dropped: its client can resume.
+    /// A socket that does not take its frames in time is dropped: its client can resume, unless the core ends the socket
+    /// for another reason.
     fn post(&mut self, connection: ConnectionId, what: ToSocket) {
         let Some(socket) = self.sockets.get(&connection) else {
             return;
         };
-        if socket.try_send(what).is_err() {
-            tracing::debug!(?connection, "a client reads too slowly or is gone");
-            self.sockets.remove(&connection);
-            self.core.handle(
-                Instant::now(),
-                Input::Closed {
-                    connection,
-                    goodbye: false,
-                },
-            );
+        let Err(refused) = socket.queue.try_send(what) else {
+            return;
+        };
+        tracing::debug!(?connection, "a client reads too slowly or is gone");
+        if let (what @ (ToSocket::Close { .. } | ToSocket::Cut), Some(socket)) =
+            (refused.into_inner(), self.sockets.remove(&connection))
+        {
+            // A task that has ended needs no last word; one that has not looks for it once the queue is closed.
+            let _ = socket.last_word.send(what);
         }
+        self.core.handle(
+            Instant::now(),
+            Input::Closed {
+                connection,
+                goodbye: false,
+            },
+        );
     }
 }
 
@@ -300,4 +322,54 @@ pub(crate) fn spawn_worker(
     };
     // Nobody listens any more when the node is gone, and then nobody needs to.
     Worker::spawn(worker, move |event| drop(events.send((index, event)))).map_err(Error::Worker)
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng as _;
+    use rand::rngs::StdRng;
+
+    use voxhall_protocol::sdp::Fingerprint;
+    use voxhall_protocol::voice::{EncryptionMode, VoiceVersion};
+
+    use super::*;
+    use crate::Limits;
+    use crate::core::Settings;
+
+    #[tokio::test]
+    async fn why_a_socket_is_closed_is_told_though_its_queue_is_full() {
+        let core = NodeCore::new(settings(), &[], Box::new(StdRng::seed_from_u64(1)));
+        let (links, _written) = mpsc::unbounded_channel();
+        let (rebuilds, _asked) = mpsc::unbounded_channel();
+        let shared = Arc::new(Shared::new(core, Vec::new(), links, rebuilds));
+        // Hello fills the queue.
+        let mut open = shared.open(Some("8"), 1);
+        assert!(open.last_word().is_none());
+        shared.drain();
+        assert!(matches!(open.outgoing.recv().await, Some(ToSocket::Frame(_))));
+        assert!(open.outgoing.recv().await.is_none());
+        let end = open.last_word();
+        assert!(
+            matches!(
+                end,
+                Some(ToSocket::Close {
+                    code: VoiceCloseCode::GoingAway,
+                    ..
+                })
+            ),
+            "{end:?}"
+        );
+    }
+
+    fn settings() -> Settings {
+        Settings {
+            media_addresses: Vec::new(),
+            media_tcp: false,
+            fingerprint: Fingerprint([0; 32]),
+            modes: EncryptionMode::CURRENT.to_vec(),
+            oldest_version: VoiceVersion::V1,
+            require_dave: false,
+            limits: Limits::default(),
+        }
+    }
 }

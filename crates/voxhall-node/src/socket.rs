@@ -55,7 +55,10 @@ async fn serve(
 ) {
     let mut open = shared.open(version.as_deref(), queue);
     drop((version, shared));
-    let end = exchange(&mut socket, &mut open, address).await;
+    let end = match exchange(&mut socket, &mut open, address).await {
+        End::TooSlow => open.last_word().and_then(ending).unwrap_or(End::TooSlow),
+        end => end,
+    };
     open.closed(matches!(end, End::Goodbye));
     // Boxed, because a socket spends its life in `exchange` and should not carry the size of its end around.
     Box::pin(finish(socket, end, address)).await;
@@ -139,12 +142,8 @@ async fn write(
                     }
                     socket.feed(message(frame)).await?;
                 }
-                ToSocket::Close { code, reason, who } => {
-                    end = Some(End::Close(code, reason, who));
-                    break;
-                }
-                ToSocket::Cut => {
-                    end = Some(End::Cut);
+                what => {
+                    end = ending(what);
                     break;
                 }
             }
@@ -156,6 +155,15 @@ async fn write(
         Ok(Ok(())) => end,
         Ok(Err(_)) => Some(End::Lost),
         Err(_) => Some(End::TooSlow),
+    }
+}
+
+/// The end that the core wants.
+fn ending(what: ToSocket) -> Option<End> {
+    match what {
+        ToSocket::Frame(_) => None,
+        ToSocket::Close { code, reason, who } => Some(End::Close(code, reason, who)),
+        ToSocket::Cut => Some(End::Cut),
     }
 }
 
