@@ -39,7 +39,13 @@ async fn in_each_codec_one_after_the_other() -> Result<()> {
                 .await
                 .with_context(|| format!("{name}, picture {index}"))?;
             ensure!(frame.user == player.user(), "{name}: a stranger");
-            ensure!(frame.data == picture, "{name}: picture {index} is another");
+            let place = expected.iter().position(|picture| frame.data == picture);
+            ensure!(
+                frame.data == picture,
+                "{name}: number {place:?} comes in the place of picture {index}: {:?} {:?}",
+                player.connection.video_statistics(),
+                viewer.connection.video_statistics()
+            );
             ensure!(frame.keyframe == (index % 6 == 0), "{name}: picture {index}");
         }
         let ended = tokio::time::timeout(PATIENCE, shown.pictures.finished()).await?;

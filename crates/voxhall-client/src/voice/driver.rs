@@ -24,7 +24,7 @@ use crate::connection::{
 };
 use crate::engine::{Link, LinkShared};
 use crate::net::{self, Address, WebSocket, optional, say_goodbye, send, sleep_until};
-use crate::video::VideoChange;
+use crate::video::{Publication, VideoChange};
 
 /// Largest message of a voice gateway that is read.
 const MAX_MESSAGE: usize = 256 * 1024;
@@ -218,14 +218,17 @@ impl Driver {
         let publication = shown.as_ref().map(|(_, publication)| *publication);
         self.machine.handle(now, Input::Publish(publication));
         if self.machine.may_show() && publication.is_some() {
-            self.show();
+            self.show(publication);
         }
     }
 
-    /// Hands the pictures that are to be shown to the link.
-    fn show(&self) {
+    /// Hands the pictures to the link that the server knows of. Others may be there already: they follow when it knows
+    /// of those.
+    fn show(&self, published: Option<Publication>) {
         if let Some(link) = &self.link {
-            link.show(self.shared.video.shown().map(|(track, _)| track));
+            let shown = self.shared.video.shown();
+            let known = shown.filter(|(_, publication)| Some(*publication) == published);
+            link.show(known.map(|(track, _)| track));
         }
     }
 
@@ -261,7 +264,7 @@ impl Driver {
                 Output::Speaking(flags) if flags.is_empty() => {}
                 Output::Speaking(_) => self.resume_link(),
                 Output::Roster(change) => self.roster(change),
-                Output::Publish(_) => self.show(),
+                Output::Publish(published) => self.show(published),
                 Output::Asked(quality) => {
                     if let Some(link) = &self.link {
                         link.asked(quality);
